@@ -1,0 +1,1 @@
+"""What the five services share. No business noun lives here; each module is deep and alone."""

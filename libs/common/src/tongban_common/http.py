@@ -1,0 +1,256 @@
+"""The HTTP edge that every service shares: app, transactions, refusals, pages, preconditions.
+
+A route of `Router` owns its transaction: opened when the endpoint first needs it, committed with
+the stored answer of the Idempotency-Key after the answer was rendered and before it leaves. There
+is no other commit, and no answer ahead of it.
+"""
+
+from collections.abc import AsyncGenerator, Awaitable, Callable, Sequence
+from contextlib import AsyncExitStack, asynccontextmanager
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Annotated, Any
+
+import orjson
+from fastapi import APIRouter, Depends, FastAPI, Query, Request, Response
+from fastapi.routing import APIRoute
+from sqlalchemy.ext.asyncio import AsyncConnection
+from starlette.datastructures import MutableHeaders
+
+from tongban_common import idempotency, problems, web
+from tongban_common.auth import Authenticator, Principal, principal_of
+from tongban_common.clock import utc_now
+from tongban_common.db import Database, Transaction
+from tongban_common.errors import BadInput, PreconditionMissing, StaleVersion
+from tongban_common.middleware import Edge
+from tongban_common.privacy import Signer
+from tongban_common.settings import ServiceSettings
+
+UNSAFE = frozenset({"POST", "PUT", "PATCH", "DELETE"})
+_KEPT_HEADERS = ("content-type", "location", "etag")
+
+refusals = problems.refusals
+
+
+class BadCursor(BadInput):
+    code = "page.bad_cursor"
+
+
+class IfMatchMissing(PreconditionMissing):
+    code = "precondition.if_match_missing"
+
+
+class BadIfMatch(BadInput):
+    code = "precondition.bad_if_match"
+
+
+class ChangedMeanwhile(StaleVersion):
+    code = "precondition.changed_meanwhile"
+
+
+class _UnitOfWork:
+    """The one transaction of one request, opened when first asked for."""
+
+    def __init__(self, db: Database) -> None:
+        self._db = db
+        self._stack = AsyncExitStack()
+        self._tx: Transaction | None = None
+
+    async def begin(self) -> Transaction:
+        if self._tx is None:
+            self._tx = await self._stack.enter_async_context(self._db.transaction())
+        return self._tx
+
+    async def commit(self) -> None:
+        await self._stack.aclose()
+
+    async def roll_back(self, fault: BaseException) -> None:
+        await self._stack.__aexit__(type(fault), fault, fault.__traceback__)
+
+
+class _Route(APIRoute):
+    def get_route_handler(self) -> Callable[[Request], Awaitable[Response]]:  # type: ignore[override]
+        endpoint = super().get_route_handler()
+        route = self.path
+
+        async def handle(request: Request) -> Response:
+            work = _UnitOfWork(request.app.state.db)
+            request.state.work = work
+            try:
+                answer = await _answer(request, work, endpoint, route)
+                await work.commit()
+            except BaseException as fault:
+                await work.roll_back(fault)
+                raise
+            return answer
+
+        return handle
+
+
+async def _answer(
+    request: Request,
+    work: _UnitOfWork,
+    endpoint: Callable[[Request], Any],
+    route: str,
+) -> Response:
+    key = request.headers.get("idempotency-key")
+    if key is None or request.method not in UNSAFE:
+        answer: Response = await endpoint(request)
+        return answer
+    principal = await principal_of(request)
+    claim = idempotency.Claim.of(
+        principal="" if principal is None else principal.subject,
+        route=f"{request.method} {route}",
+        key=key,
+        target=f"{request.url.path}?{request.url.query}",
+        body=await request.body(),
+    )
+    tx = await work.begin()
+    stored = await idempotency.claim_key(tx, claim)
+    if stored is not None:
+        headers = {**stored.headers, "idempotency-replayed": "true"}
+        return Response(stored.body, status_code=stored.status, headers=headers)
+    answer = await endpoint(request)
+    kept = {name: answer.headers[name] for name in _KEPT_HEADERS if name in answer.headers}
+    await idempotency.store_answer(
+        tx, claim, idempotency.StoredAnswer(answer.status_code, kept, bytes(answer.body))
+    )
+    return answer
+
+
+class Router(APIRouter):
+    """An APIRouter whose routes own their transaction."""
+
+    def __init__(self, *, prefix: str = "", tags: list[str] | None = None) -> None:
+        super().__init__(prefix=prefix, tags=list(tags or ()), route_class=_Route)
+
+
+async def _transaction(request: Request) -> Transaction:
+    work: _UnitOfWork = request.state.work
+    return await work.begin()
+
+
+async def _reading(request: Request) -> AsyncGenerator[AsyncConnection]:
+    db: Database = request.app.state.db
+    async with db.reading() as connection:
+        yield connection
+
+
+async def _if_match(request: Request) -> int:
+    raw = request.headers.get("if-match")
+    if raw is None:
+        raise IfMatchMissing("请在 If-Match 中给出所见版本（ETag）")
+    digits = raw.strip().removeprefix("W/").strip('"')
+    if not (digits.isascii() and digits.isdigit() and len(digits) < 10):
+        raise BadIfMatch("If-Match 应为本系统返回的 ETag")
+    return int(digits)
+
+
+Tx = Annotated[Transaction, Depends(_transaction)]
+Reads = Annotated[AsyncConnection, Depends(_reading, scope="function")]
+Now = Annotated[datetime, Depends(utc_now)]
+IfMatch = Annotated[int, Depends(_if_match)]
+Who = Annotated[Principal | None, Depends(principal_of)]
+
+
+def check_version(*, expected: int, actual: int) -> None:
+    """Raises ChangedMeanwhile (412) unless the caller saw the current version."""
+    if expected != actual:
+        raise ChangedMeanwhile("内容已被他人更新，请刷新后再办理", current=actual)
+
+
+def tag(response: Response, version: int) -> None:
+    """The ETag of a versioned resource."""
+    response.headers["ETag"] = f'"{version}"'
+
+
+@dataclass(frozen=True, slots=True)
+class PageRequest:
+    """One page of a keyset list: rows after `after` in the list's order, `limit` of them."""
+
+    limit: int
+    after: tuple[Any, ...] | None
+    _signer: Signer
+    _scope: str
+
+    def next_cursor(self, key: Sequence[object]) -> str:
+        """An opaque cursor that goes on after the row with this key."""
+        return self._signer.token(orjson.dumps([self._scope, *key]))
+
+
+async def _page_request(
+    request: Request,
+    limit: Annotated[int, Query(ge=1, le=200, description="每页条数")] = 50,
+    cursor: Annotated[str | None, Query(max_length=1000, description="上一页返回的游标")] = None,
+) -> PageRequest:
+    """Raises BadCursor for a cursor that is not ours, or of another list or filter."""
+    signer: Signer = request.app.state.cursors
+    filters = sorted(
+        (name, value)
+        for name, value in request.query_params.multi_items()
+        if name not in {"cursor", "limit"}
+    )
+    scope = f"{request.url.path} {filters}"
+    after = None
+    if cursor is not None:
+        payload = signer.payload(cursor)
+        if payload is None:
+            raise BadCursor("分页游标无效，请从第一页重新查询")
+        found, *key = orjson.loads(payload)
+        if found != scope:
+            raise BadCursor("分页游标与查询条件不符，请从第一页重新查询")
+        after = tuple(key)
+    return PageRequest(limit, after, signer, scope)
+
+
+Paged = Annotated[PageRequest, Depends(_page_request)]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AppParts:
+    """What differs between the services' apps."""
+
+    short: str  # intake, hotline, …: the prefix of every path
+    title: str
+    routers: Sequence[APIRouter]
+    db: Database
+    authenticator: Authenticator
+    settings: ServiceSettings
+    state: dict[str, object]
+
+
+def create_app(parts: AppParts) -> FastAPI:
+    """The service's app: problem+json everywhere, health, static files, one ASGI middleware."""
+
+    @asynccontextmanager
+    async def lifespan(_: FastAPI) -> AsyncGenerator[None]:
+        yield
+        await parts.db.close()
+
+    app = FastAPI(
+        title=parts.title,
+        version="1.0.0",
+        openapi_url=f"/{parts.short}/v1/openapi.json",
+        docs_url=None,  # the stock pages load scripts from another host
+        redoc_url=None,
+        lifespan=lifespan,
+    )
+    secret = parts.settings.secret.get_secret_value()
+    app.state.db = parts.db
+    app.state.authenticator = parts.authenticator
+    app.state.settings = parts.settings
+    app.state.cursors = Signer(secret, purpose="cursor")
+    for name, value in parts.state.items():
+        setattr(app.state, name, value)
+    app.state.problem_page = web.problem_page
+    for router in parts.routers:
+        app.include_router(router)
+    app.mount("/static", web.static_app())
+    problems.install(app)
+    app.add_middleware(Edge, service=parts.short)
+    return app
+
+
+def no_store(response: Response) -> None:
+    """For answers that name a person's matter: no cache keeps them."""
+    MutableHeaders(raw=response.raw_headers)["Cache-Control"] = "no-store"

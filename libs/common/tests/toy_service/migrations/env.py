@@ -1,0 +1,5 @@
+from toy_service import metadata
+
+from tongban_common.migrations import run
+
+run(metadata)
