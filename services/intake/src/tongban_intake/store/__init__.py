@@ -1,0 +1,51 @@
+"""Tables, row ↔ domain value, and the only writers: reference data, and cases."""
+
+from tongban_intake.store.cases import (
+    Applicants,
+    CaseNotFound,
+    Cases,
+    applicant,
+    applicant_of,
+    case_file,
+    case_move,
+    case_of,
+)
+from tongban_intake.store.reference import (
+    Directories,
+    ItemNotFound,
+    Items,
+    StaffNotFound,
+    WindowClosed,
+    WindowNotFound,
+    division,
+    item,
+    item_announced,
+    metadata,
+    staff,
+    unit,
+    window,
+)
+
+__all__ = [
+    "Applicants",
+    "CaseNotFound",
+    "Cases",
+    "Directories",
+    "ItemNotFound",
+    "Items",
+    "StaffNotFound",
+    "WindowClosed",
+    "WindowNotFound",
+    "applicant",
+    "applicant_of",
+    "case_file",
+    "case_move",
+    "case_of",
+    "division",
+    "item",
+    "item_announced",
+    "metadata",
+    "staff",
+    "unit",
+    "window",
+]
