@@ -1,0 +1,5 @@
+"""HTTP in, HTTP out: translates, decides nothing."""
+
+from tongban_evaluation.api import rectifications, reviews
+
+routers = (reviews.router, rectifications.router)

@@ -1,0 +1,106 @@
+"""The Kafka edge: what ends a matter invites a review; names of units are kept for reading."""
+
+from dataclasses import dataclass
+from typing import Any, ClassVar
+from uuid import UUID
+
+from pydantic import AwareDatetime
+
+from tongban_common.db import Transaction
+from tongban_common.events import Reading
+from tongban_common.inbox import Subscription, ignore, on
+from tongban_common.service import Kit
+from tongban_evaluation import operations
+from tongban_evaluation.domain.invitation import Matter, MatterKind
+from tongban_evaluation.store.policies import RuleBook, rule_book
+from tongban_evaluation.store.units import keep_name
+
+CASES = "tongban.intake.case.v1"
+TICKETS = "tongban.hotline.ticket.v1"
+DIRECTORY = "tongban.intake.directory.v1"
+
+
+class CaseCompleted(Reading):
+    type: ClassVar[str] = "tongban.intake.case-completed.v1"
+    topic: ClassVar[str] = CASES
+
+    case_id: UUID
+    item_name: str
+    unit_code: str
+    window_code: str | None = None
+    staff_code: str | None = None
+    completed_at: AwareDatetime
+
+
+class TicketClosed(Reading):
+    type: ClassVar[str] = "tongban.hotline.ticket-closed.v1"
+    topic: ClassVar[str] = TICKETS
+
+    ticket_id: UUID
+    ticket_no: str
+    unit_code: str
+
+
+class UnitChanged(Reading):
+    type: ClassVar[str] = "tongban.intake.unit-changed.v1"
+    topic: ClassVar[str] = DIRECTORY
+
+    unit_code: str
+    name: str
+
+
+@dataclass(frozen=True, slots=True)
+class _Receiver:
+    book: RuleBook
+
+    async def complete_case(self, tx: Transaction, case: CaseCompleted) -> None:
+        matter = Matter(
+            kind=MatterKind.CASE,
+            id=case.case_id,
+            title=case.item_name,
+            unit_code=case.unit_code,
+            window_code=case.window_code,
+            staff_code=case.staff_code,
+        )
+        await operations.invite(tx, matter=matter, book=self.book, finished_at=case.completed_at)
+
+    async def close_ticket(self, tx: Transaction, ticket: TicketClosed) -> None:
+        matter = Matter(
+            kind=MatterKind.TICKET,
+            id=ticket.ticket_id,
+            title=f"12345工单 {ticket.ticket_no}",
+            unit_code=ticket.unit_code,
+        )
+        await operations.invite(tx, matter=matter, book=self.book, finished_at=ticket.occurred_at)
+
+
+async def _name_unit(tx: Transaction, unit: UnitChanged) -> None:
+    await keep_name(tx, code=unit.unit_code, name=unit.name)
+
+
+def subscriptions(kit: Kit) -> tuple[Subscription[Any], ...]:
+    receiver = _Receiver(rule_book(kit))
+    return (
+        on(CaseCompleted, receiver.complete_case),
+        on(TicketClosed, receiver.close_ticket),
+        on(UnitChanged, _name_unit),
+        *ignore(
+            CASES,
+            "tongban.intake.case-accepted.v1",
+            "tongban.intake.case-decided.v1",
+            "tongban.intake.deadline-approaching.v1",
+            "tongban.intake.deadline-missed.v1",
+            "tongban.intake.deadline-rescheduled.v1",
+        ),
+        *ignore(
+            TICKETS,
+            "tongban.hotline.ticket-registered.v1",
+            "tongban.hotline.ticket-assigned.v1",
+            "tongban.hotline.ticket-signed.v1",
+            "tongban.hotline.ticket-replied.v1",
+            "tongban.hotline.deadline-approaching.v1",
+            "tongban.hotline.deadline-missed.v1",
+            "tongban.hotline.deadline-rescheduled.v1",
+        ),
+        *ignore(DIRECTORY, "tongban.intake.window-changed.v1", "tongban.intake.staff-changed.v1"),
+    )

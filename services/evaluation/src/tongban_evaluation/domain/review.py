@@ -1,0 +1,123 @@
+"""A review (评价): what somebody may say about a matter, and the proof that it was them.
+
+A review is immutable. An active one (主动评价) always carries the proof of its origin, so that no
+scheduler and no member of staff can write one.
+"""
+
+import unicodedata
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from enum import StrEnum
+from uuid import UUID
+
+from tongban_common.errors import RuleViolation
+from tongban_common.working_days import SHANGHAI
+from tongban_evaluation.domain.invitation import Invitation, Matter
+from tongban_evaluation.domain.tags import Scale
+
+_LAYOUT = frozenset("\t\n\r")
+
+
+class Channel(StrEnum):
+    """The ways by which a reviewer reaches the form."""
+
+    WEB = "web"  # 网上服务平台
+    APP = "app"  # 移动服务端
+    MINIPROGRAM = "miniprogram"  # 小程序
+    QR = "qr"  # 二维码
+    SMS = "sms"  # 短信
+    WINDOW_TABLET = "window_tablet"  # 窗口评价器
+    KIOSK = "kiosk"  # 自助终端
+
+
+class Origin(StrEnum):
+    ACTIVE = "active"  # 主动评价
+    DEFAULT = "default"  # 默认评价，单独统计
+
+
+class ProofKind(StrEnum):
+    INVITATION = "invitation"  # 一次性邀请链接
+
+
+class ReasonMissing(RuleViolation):
+    code = "review.reason_missing"
+
+
+class CommentTooLong(RuleViolation):
+    code = "review.comment_too_long"
+
+
+class CommentUnreadable(RuleViolation):
+    code = "review.comment_unreadable"
+
+
+class ProofMissing(RuleViolation):
+    code = "review.proof_missing"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Proof:
+    kind: ProofKind
+    ref: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Opinion:
+    """What the reviewer says: a level, tags of that level, and words."""
+
+    level: int
+    tags: Sequence[str] = ()
+    comment: str | None = None
+    channel: Channel = Channel.WEB
+
+    def checked(self, scale: Scale, *, at: datetime) -> "Opinion":
+        """The opinion in its stored form. Raises the rule that it breaks."""
+        level = scale.level(self.level)
+        on = at.astimezone(SHANGHAI).date()
+        tags = scale.check(self.tags, level=level.number, on=on)
+        comment = _readable(self.comment, most=scale.comment_max)
+        if level.needs_reason and not tags and comment is None:
+            raise ReasonMissing(f"评为“{level.name}”时，请至少选择一个标签或者写明原因")
+        return Opinion(level=level.number, tags=tags, comment=comment, channel=self.channel)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Review:
+    id: UUID
+    matter: Matter
+    opinion: Opinion
+    scale_version: int
+    submitted_at: datetime
+    origin: Origin
+    proof: Proof | None
+
+    def __post_init__(self) -> None:
+        if (self.origin is Origin.ACTIVE) != (self.proof is not None):
+            raise ProofMissing("主动评价必须有来源凭证，默认评价不得有")
+
+
+def write(
+    opinion: Opinion, invitation: Invitation, *, review_id: UUID, scale: Scale, at: datetime
+) -> Review:
+    """The active review that an invitation entitles to."""
+    invitation.check_open(at=at)
+    return Review(
+        id=review_id,
+        matter=invitation.matter,
+        opinion=opinion.checked(scale, at=at),
+        scale_version=scale.version,
+        submitted_at=at,
+        origin=Origin.ACTIVE,
+        proof=Proof(kind=ProofKind.INVITATION, ref=str(invitation.id)),
+    )
+
+
+def _readable(comment: str | None, *, most: int) -> str | None:
+    """Without blank edges; nothing but blanks is no comment."""
+    text = (comment or "").strip()
+    if len(text) > most:
+        raise CommentTooLong(f"评价文字不超过{most}字", most=most)
+    if any(unicodedata.category(sign) in {"Cc", "Cs"} and sign not in _LAYOUT for sign in text):
+        raise CommentUnreadable("评价文字含有无法识别的字符")
+    return text or None
