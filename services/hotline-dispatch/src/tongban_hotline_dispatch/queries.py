@@ -1,0 +1,187 @@
+"""Read models of the hotline for GET: no locks, no moves."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+from uuid import UUID
+
+from sqlalchemy import select, text, tuple_
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from tongban_common.http import PageRequest
+from tongban_common.privacy import Sealer, mask_name, mask_phone
+from tongban_hotline_dispatch.domain.ticket import Status, Ticket
+from tongban_hotline_dispatch.store import (
+    TicketNotFound,
+    complainant,
+    ticket,
+    ticket_move,
+    unit,
+)
+from tongban_hotline_dispatch.store.tickets import opened, ticket_of
+
+OPEN = tuple(status for status in Status if status not in {Status.REPLIED, Status.CLOSED})
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Filters:
+    status: Status | None = None
+    unit_code: str | None = None
+    is_overdue: bool | None = None  # open and past its due moment, or answered after it
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TicketLine:
+    """One line of a list."""
+
+    id: UUID
+    ticket_no: str
+    title: str
+    appeal_type: str
+    urgency: str
+    status: Status
+    unit_code: str | None
+    unit_name: str | None
+    registered_at: datetime
+    reply_due: datetime | None
+    replied_at: datetime | None
+    version: int
+
+    def is_overdue(self, at: datetime) -> bool:
+        return self.reply_due is not None and (self.replied_at or at) > self.reply_due
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class HistoryLine:
+    version: int
+    status: Status
+    at: datetime
+    actor: str
+    unit_name: str | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MaskedPerson:
+    """What everybody sees of a complainant who is not anonymous."""
+
+    name: str | None
+    phone: str | None
+
+
+_LINE = select(
+    ticket.c.id,
+    ticket.c.ticket_no,
+    ticket.c.title,
+    ticket.c.appeal_type,
+    ticket.c.urgency,
+    ticket.c.status,
+    ticket.c.unit_code,
+    unit.c.name.label("unit_name"),
+    ticket.c.registered_at,
+    ticket.c.reply_due_at.label("reply_due"),
+    ticket.c.replied_at,
+    ticket.c.version,
+).select_from(ticket.outerjoin(unit, unit.c.code == ticket.c.unit_code))
+
+
+async def tickets(
+    reads: AsyncConnection, *, filters: Filters, page: PageRequest, now: datetime
+) -> Sequence[TicketLine]:
+    """Newest first."""
+    order = (ticket.c.registered_at, ticket.c.id)
+    statement = _LINE.order_by(*(column.desc() for column in order)).limit(page.limit)
+    if filters.status is not None:
+        statement = statement.where(ticket.c.status == filters.status)
+    if filters.unit_code is not None:
+        statement = statement.where(ticket.c.unit_code == filters.unit_code)
+    if filters.is_overdue is not None:
+        late = text("coalesce(ticket.replied_at, :now) > ticket.reply_due_at").bindparams(now=now)
+        on_time = text(
+            "coalesce(coalesce(ticket.replied_at, :now) <= ticket.reply_due_at, true)"
+        ).bindparams(now=now)
+        statement = statement.where(late if filters.is_overdue else on_time)
+    if page.after is not None:
+        at, ticket_id = page.after
+        statement = statement.where(tuple_(*order) < (datetime.fromisoformat(at), UUID(ticket_id)))
+    return [_line(row) for row in await reads.execute(statement)]
+
+
+async def one(reads: AsyncConnection, ticket_id: UUID) -> Ticket:
+    """The ticket as it stands. Raises TicketNotFound."""
+    row = (await reads.execute(select(ticket).where(ticket.c.id == ticket_id))).one_or_none()
+    if row is None:
+        raise TicketNotFound("没有这个工单")
+    return ticket_of(row)
+
+
+async def progress(reads: AsyncConnection, *, ticket_no: str, query_code: str) -> Ticket:
+    """For the citizen. Raises TicketNotFound without saying which number did not fit."""
+    rows = await reads.execute(
+        select(ticket).where(ticket.c.ticket_no == ticket_no, ticket.c.query_code == query_code)
+    )
+    row = rows.one_or_none()
+    if row is None:
+        raise TicketNotFound("没有查到：请核对工单编号和查询码")
+    return ticket_of(row)
+
+
+async def history(reads: AsyncConnection, ticket_id: UUID) -> Sequence[HistoryLine]:
+    rows = await reads.execute(
+        select(ticket_move, unit.c.name.label("unit_name"))
+        .select_from(ticket_move.outerjoin(unit, unit.c.code == ticket_move.c.unit_code))
+        .where(ticket_move.c.ticket_id == ticket_id)
+        .order_by(ticket_move.c.version)
+    )
+    return [
+        HistoryLine(
+            version=row.version,
+            status=Status(row.status),
+            at=row.at,
+            actor=row.actor,
+            unit_name=row.unit_name,
+        )
+        for row in rows
+    ]
+
+
+async def person(reads: AsyncConnection, ticket_id: UUID, sealer: Sealer) -> MaskedPerson:
+    """Masked for everybody; there is no other view yet."""
+    rows = await reads.execute(select(complainant).where(complainant.c.ticket_id == ticket_id))
+    found = opened(rows.one_or_none(), ticket_id, sealer)
+    return MaskedPerson(
+        name=None if found.name is None else mask_name(found.name),
+        phone=None if found.phone is None else mask_phone(found.phone),
+    )
+
+
+async def policy_version(reads: AsyncConnection, ticket_id: UUID) -> str | None:
+    """The rules that the ticket pinned at its assignment."""
+    rows = await reads.execute(select(ticket.c.policy_version).where(ticket.c.id == ticket_id))
+    pinned: str | None = rows.scalar_one_or_none()
+    return pinned
+
+
+async def units(reads: AsyncConnection) -> Sequence[tuple[str, str]]:
+    """Code and name of the units that tickets may be assigned to."""
+    rows = await reads.execute(
+        select(unit.c.code, unit.c.name).where(unit.c.is_active).order_by(unit.c.code)
+    )
+    return [(row.code, row.name) for row in rows]
+
+
+def _line(row: Any) -> TicketLine:
+    return TicketLine(
+        id=row.id,
+        ticket_no=row.ticket_no,
+        title=row.title,
+        appeal_type=row.appeal_type,
+        urgency=row.urgency,
+        status=Status(row.status),
+        unit_code=row.unit_code,
+        unit_name=row.unit_name,
+        registered_at=row.registered_at,
+        reply_due=row.reply_due,
+        replied_at=row.replied_at,
+        version=row.version,
+    )

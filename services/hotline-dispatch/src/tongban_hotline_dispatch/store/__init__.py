@@ -1,0 +1,26 @@
+"""The tables of the hotline and the only writers to them."""
+
+from tongban_hotline_dispatch.store.reference import UnitNotFound, Units, metadata, unit
+from tongban_hotline_dispatch.store.tickets import (
+    Complainant,
+    Complainants,
+    TicketNotFound,
+    Tickets,
+    complainant,
+    ticket,
+    ticket_move,
+)
+
+__all__ = [
+    "Complainant",
+    "Complainants",
+    "TicketNotFound",
+    "Tickets",
+    "UnitNotFound",
+    "Units",
+    "complainant",
+    "metadata",
+    "ticket",
+    "ticket_move",
+    "unit",
+]

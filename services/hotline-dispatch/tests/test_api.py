@@ -1,0 +1,251 @@
+import asyncio
+from datetime import datetime
+
+import httpx
+import pytest
+from sqlalchemy import func, select
+
+from tongban_common.db import Database
+from tongban_common.outbox import outbox
+from tongban_common.testing import Client, Clock
+from tongban_common.working_days import SHANGHAI
+from tongban_hotline_dispatch.store import complainant, ticket
+from tongban_hotline_dispatch.store.reference import Unit, Units
+
+TICKETS = "/hotline/v1/tickets"
+APPEAL = {
+    "channel": "phone",
+    "appeal_type": "help",
+    "title": "路灯不亮",
+    "content": "桂花路口的路灯已三天不亮，联系电话13812345678",
+    "person": {"name": "张三丰", "phone": "13812345678"},
+}
+
+
+@pytest.fixture(autouse=True)
+async def _units(db: Database) -> None:
+    async with db.transaction() as tx:
+        for code, is_active in (("A3", True), ("A7", True), ("A9", False)):
+            await Units(tx).keep(
+                Unit(code=code, name=f"{code}政府", level="county", is_active=is_active)
+            )
+
+
+@pytest.fixture
+def hub(client: Client) -> Client:
+    return client.as_("dispatcher", subject="d-1")
+
+
+@pytest.fixture
+def officer(client: Client) -> Client:
+    return client.as_("unit_officer", subject="u-1", unit="A3")
+
+
+async def registered(hub: Client, **more: object) -> dict[str, str]:
+    answer = await hub.post(TICKETS, json={**APPEAL, **more})
+    assert answer.status_code == 201, answer.text
+    made: dict[str, str] = answer.json()
+    return made
+
+
+async def act(who: Client, ticket_id: str, move: str, version: int, **body: str) -> httpx.Response:
+    headers = {"If-Match": f'"{version}"'}
+    if not body:
+        return await who.post(f"{TICKETS}/{ticket_id}/{move}", headers=headers)
+    return await who.post(f"{TICKETS}/{ticket_id}/{move}", headers=headers, json=body)
+
+
+async def test_a_ticket_goes_from_registration_to_close(
+    hub: Client, officer: Client, db: Database
+) -> None:
+    made = await registered(hub)
+
+    for who, move, version, body in (
+        (hub, "assign", 1, {"unit_code": "A3"}),
+        (officer, "sign", 2, {}),
+        (officer, "reply", 3, {"text": "已修复"}),
+        (hub, "close", 4, {}),
+    ):
+        answer = await act(who, made["id"], move, version, **body)
+        assert answer.status_code == 200, answer.text
+
+    assert answer.json()["status"] == "closed"
+    async with db.reading() as connection:
+        types = (await connection.execute(select(outbox.c.type).order_by(outbox.c.n))).scalars()
+        assert [each.split(".")[2] for each in types] == [
+            "ticket-registered",
+            "ticket-assigned",
+            "ticket-signed",
+            "ticket-replied",
+            "ticket-closed",
+        ]
+
+
+async def test_the_two_clocks_are_explained_day_by_day(hub: Client, clock: Clock) -> None:
+    clock.now = datetime(2026, 9, 30, 10, 0, tzinfo=SHANGHAI)
+    made = await registered(hub)
+    assigned = await act(hub, made["id"], "assign", 1, unit_code="A3")
+
+    explained = (await hub.get(f"{TICKETS}/{made['id']}/deadlines")).json()
+
+    assert assigned.json()["reply_due"] == "2026-10-13T23:59:59.999999+08:00"
+    unit = next(each for each in explained if each["clock"] == "unit")
+    assert [day["day"] for day in unit["days"] if day["counted"]] == [
+        "2026-10-08",
+        "2026-10-09",
+        "2026-10-10",
+        "2026-10-12",
+        "2026-10-13",
+    ]
+    citizen = next(each for each in explained if each["clock"] == "citizen")
+    assert citizen["due_at"] > unit["due_at"]
+
+
+async def test_a_unit_acts_on_its_own_tickets_only(hub: Client, client: Client) -> None:
+    made = await registered(hub)
+    await act(hub, made["id"], "assign", 1, unit_code="A3")
+    other = client.as_("unit_officer", subject="u-7", unit="A7")
+
+    refused = await act(other, made["id"], "sign", 2)
+    hidden = await other.get(f"{TICKETS}/{made['id']}")
+
+    assert (refused.status_code, refused.json()["code"]) == (422, "ticket.not_your_unit")
+    assert hidden.status_code == 404
+    assert (await other.get(TICKETS)).json()["items"] == []
+
+
+@pytest.mark.parametrize("unit_code", ["A9", "NO-SUCH"], ids=["已停用", "不存在"])
+async def test_an_unknown_or_closed_unit_gets_no_ticket(hub: Client, unit_code: str) -> None:
+    made = await registered(hub)
+
+    answer = await act(hub, made["id"], "assign", 1, unit_code=unit_code)
+
+    assert (answer.status_code, answer.json()["code"]) == (422, "unit.not_found")
+
+
+async def test_a_move_out_of_order_is_refused(hub: Client, officer: Client) -> None:
+    made = await registered(hub)
+
+    answer = await act(hub, made["id"], "close", 1)
+
+    assert (answer.status_code, answer.json()["code"]) == (409, "ticket.illegal_move")
+    assert "待派单" in answer.json()["detail"]
+
+
+async def test_twenty_concurrent_moves_with_one_version_have_one_winner(hub: Client) -> None:
+    made = await registered(hub)
+
+    answers = await asyncio.gather(
+        *(act(hub, made["id"], "assign", 1, unit_code="A3") for _ in range(20))
+    )
+
+    assert sorted(answer.status_code for answer in answers) == [200] + [412] * 19
+
+
+async def test_2400_posts_over_120_keys_make_120_tickets(hub: Client, db: Database) -> None:
+    keys = [f"retry-{n:05}" for n in range(120)] * 20
+    room = asyncio.Semaphore(20)
+
+    async def post(key: str) -> httpx.Response:
+        async with room:
+            return await hub.post(TICKETS, json=APPEAL, headers={"Idempotency-Key": key})
+
+    answers = await asyncio.gather(*(post(key) for key in keys))
+
+    assert {answer.status_code for answer in answers} == {201}
+    assert len({answer.json()["id"] for answer in answers}) == 120
+    async with db.reading() as connection:
+        assert (await connection.execute(select(func.count()).select_from(ticket))).scalar() == 120
+        announced = await connection.execute(select(func.count()).select_from(outbox))
+        assert announced.scalar() == 120
+
+
+async def test_the_same_channel_number_is_taken_in_once(hub: Client) -> None:
+    await registered(hub, channel_order_no="P-1")
+
+    answer = await hub.post(TICKETS, json={**APPEAL, "channel_order_no": "P-1"})
+
+    assert (answer.status_code, answer.json()["code"]) == (409, "ticket.already_taken_in")
+
+
+async def test_the_person_is_sealed_and_in_no_event(hub: Client, db: Database) -> None:
+    made = await registered(hub)
+
+    async with db.reading() as connection:
+        sealed = (await connection.execute(select(complainant))).one()
+        data = (await connection.execute(select(outbox.c.data))).scalar_one()
+    assert "张三丰".encode() not in bytes(sealed.name)
+    assert not any(word in str(data) for word in ("张", "138", "路灯"))
+    page = await hub.get(f"/hotline/tickets/{made['id']}")
+    assert "张**" in page.text
+    assert "138****5678" in page.text
+    assert "13812345678" not in page.text
+
+
+async def test_the_citizen_sees_progress_with_both_numbers(client: Client, hub: Client) -> None:
+    made = await registered(hub)
+    query = {"ticket_no": made["ticket_no"], "query_code": made["query_code"]}
+
+    seen = await client.get("/hotline/v1/progress", params=query)
+    wrong = await client.get("/hotline/v1/progress", params={**query, "query_code": "00000000"})
+    page = await client.get("/hotline/progress", params=query)
+
+    assert seen.json()["status"] == "registered"
+    assert "content" not in seen.json()
+    assert wrong.status_code == 404
+    assert "路灯不亮" in page.text
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"channel": "pigeon"},
+        {"title": ""},
+        {"title": "长" * 201},
+        {"person": {"phone": "打我电话"}},
+        {"unknown": 1},
+    ],
+    ids=["未知渠道", "标题为空", "标题过长", "电话格式", "未知字段"],
+)
+async def test_a_bad_registration_is_refused(hub: Client, change: dict[str, object]) -> None:
+    answer = await hub.post(TICKETS, json={**APPEAL, **change})
+
+    assert (answer.status_code, answer.json()["code"]) == (422, "request.invalid")
+
+
+async def test_lists_are_paged_and_filtered(hub: Client, clock: Clock) -> None:
+    for _ in range(5):
+        made = await registered(hub)
+        clock.forward(minutes=1)
+    await act(hub, made["id"], "assign", 1, unit_code="A3")
+
+    first = (await hub.get(TICKETS, params={"limit": 3})).json()
+    second = (await hub.get(TICKETS, params={"limit": 3, "cursor": first["next"]})).json()
+    assigned = (await hub.get(TICKETS, params={"status": "assigned"})).json()
+    clock.forward(days=60)
+    late = (await hub.get(TICKETS, params={"overdue": True})).json()
+
+    assert len({each["id"] for each in first["items"] + second["items"]}) == 5
+    assert [each["id"] for each in assigned["items"]] == [made["id"]]
+    assert [each["id"] for each in late["items"]] == [made["id"]]
+
+
+async def test_the_pages_are_there_for_staff_and_lead_through_the_moves(
+    hub: Client, officer: Client
+) -> None:
+    made = await registered(hub)
+    url = f"/hotline/tickets/{made['id']}"
+
+    listed = await hub.get("/hotline/tickets")
+    shown = await hub.get(url)
+    sent = await hub.post(f"{url}/assign", data={"version": "1", "unit_code": "A3"})
+    await officer.post(f"{url}/sign", data={"version": "2"})
+    stale = await officer.post(f"{url}/reply", data={"version": "2", "text": "已修复"})
+    after = await officer.get(url)
+
+    assert made["ticket_no"] in listed.text
+    assert "派单" in shown.text
+    assert sent.status_code == 303
+    assert stale.status_code == 412
+    assert "期限" in after.text
+    assert "计入" in after.text
