@@ -74,6 +74,16 @@ def test_the_settings_in_the_containers_are_accepted(
     assert settings.kafka == "kafka:9092"
 
 
+def test_a_service_that_writes_links_knows_its_public_address(
+    each: Service, containers: Containers
+) -> None:
+    name = f"TONGBAN_{each.short.upper()}_PUBLIC_URL"
+
+    for role in ("api", "worker"):
+        environment = containers[f"{each.short}-{role}"]["environment"]
+        assert (name in environment) == ("public_url" in each.settings.model_fields)
+
+
 def test_a_service_runs_read_only_without_rights(each: Service, containers: Containers) -> None:
     for role in ("migrate", "api", "worker"):
         container = containers[f"{each.short}-{role}"]

@@ -53,7 +53,7 @@ def test_every_make_target_named_exists(document: Path) -> None:
     assert named <= targets
 
 
-def test_the_settings_of_every_service_are_documented() -> None:
+def test_the_settings_that_all_services_have_are_documented() -> None:
     operations = (ROOT / "docs/operations.md").read_text("utf-8")
     section = operations.partition("## Settings")[2].partition("\n## ")[0]
     rows = re.findall(r"^\| (`[A-Z_`, ]+`) \|", section, re.MULTILINE)
@@ -61,6 +61,14 @@ def test_the_settings_of_every_service_are_documented() -> None:
     documented = {name for row in rows for name in re.findall(r"`(\w+)`", row)}
 
     assert documented == {name.upper() for name in ServiceSettings.model_fields}
+
+
+def test_a_setting_that_only_one_service_has_is_documented(each: Service) -> None:
+    operations = (ROOT / "docs/operations.md").read_text("utf-8")
+
+    own = set(each.settings.model_fields) - set(ServiceSettings.model_fields)
+
+    assert all(f"`{name.upper()}`" in operations for name in own)
 
 
 def test_a_service_has_the_settings_prefix_that_is_documented(each: Service) -> None:

@@ -63,10 +63,7 @@ async def effects(kit: Kit) -> int:
 
 
 def defaults(of: type) -> dict[str, object]:
-    return {
-        name: parameter.default
-        for name, parameter in inspect.signature(of).parameters.items()
-    }
+    return {name: parameter.default for name, parameter in inspect.signature(of).parameters.items()}
 
 
 def test_every_dangerous_default_is_overridden() -> None:

@@ -1,24 +1,27 @@
 """A Kafka broker for tests and development, the best that this machine can give.
 
 In this order: the address in TONGBAN_KAFKA; testcontainers where a Docker socket answers; the real
-Apache Kafka jars, fetched by Maven, where `mvn` and Java 17+ exist; librdkafka's mock cluster from
-the `confluent-kafka` wheel, for the subset that it can do (no second member in a group).
+Apache Kafka jars, fetched once by Maven, where Java 17+ exists; librdkafka's mock cluster from the
+`confluent-kafka` wheel, for the subset that it can do (no second member in a group).
 """
 
 import asyncio
+import atexit
 import base64
 import ctypes
 import fcntl
 import os
+import random
 import re
 import shutil
 import signal
 import socket
 import subprocess
+import sys
 import tempfile
 import time
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any, Literal
@@ -35,6 +38,10 @@ class NoBroker(Exception):
     """Nothing on this machine can give a broker."""
 
 
+class _Missing(Exception):
+    """What this machine lacks for one kind of broker; the next kind is tried."""
+
+
 @dataclass
 class Broker:
     """A running broker, and why it is this one."""
@@ -42,18 +49,15 @@ class Broker:
     bootstrap: str
     kind: Kind
     reason: str
-    _node: "_Node | None" = None
-    _kept: list[Any] = field(default_factory=list)
+    _owner: Any = None  # what stops it, where we started it
 
     @property
     def can_rebalance(self) -> bool:
         return self.kind != "mock"
 
     def stop(self) -> None:
-        if self._node is not None:
-            self._node.stop()
-        for each in self._kept:
-            each()
+        if self._owner is not None:
+            self._owner.stop()
 
     def kill9(self) -> None:
         """As a power cut; only a native broker can."""
@@ -64,14 +68,15 @@ class Broker:
         self._native().start()
 
     def create_topics(self, topics: Sequence[str], partitions: int) -> None:
-        """On the mock, which has no admin protocol."""
-        for each in self._kept:
-            each.create_topics(topics, partitions)
+        """On the mock, which has no admin protocol; `ensure_topics` is for the others."""
+        if not isinstance(self._owner, _Mock):
+            raise NoBroker(f"a {self.kind} broker has an admin protocol")
+        self._owner.create_topics(topics, partitions)
 
     def _native(self) -> "_Node":
-        if self._node is None:
+        if not isinstance(self._owner, _Node):
             raise NoBroker(f"a {self.kind} broker cannot be killed")
-        return self._node
+        return self._owner
 
 
 def start_broker() -> Broker:
@@ -80,24 +85,42 @@ def start_broker() -> Broker:
     if given:
         return Broker(given, "environment", "TONGBAN_KAFKA names it")
     missing = ["TONGBAN_KAFKA is not set"]
-    if Path("/var/run/docker.sock").exists():
+    for kind in (_container, _native, _mock):
         try:
-            return _container()
-        except Exception as fault:  # noqa: BLE001 - a socket without an engine behind it
-            missing.append(f"Docker does not answer ({type(fault).__name__})")
-    else:
-        missing.append("no Docker socket")
+            return kind(", ".join(missing))
+        except _Missing as what:
+            missing.append(str(what))
+    raise NoBroker("; ".join(missing))
+
+
+def _container(_: str) -> Broker:
+    if not Path("/var/run/docker.sock").exists():
+        raise _Missing("no Docker socket")
+    try:
+        from testcontainers.community.kafka import KafkaContainer
+
+        container = KafkaContainer(f"apache/kafka:{_VERSION}").start()
+    except Exception as fault:  # a socket without an engine behind it
+        raise _Missing(f"Docker does not answer ({type(fault).__name__})") from fault
+    return Broker(
+        container.get_bootstrap_server(), "container", "a Docker socket answers", container
+    )
+
+
+def _native(missing: str) -> Broker:
     java = _java()
-    if java is not None and shutil.which("mvn") is not None:
-        node = _Node(java, _jars())
-        node.start()
-        reason = f"{', '.join(missing)}; Maven and Java {java} are here"
-        return Broker(node.bootstrap, "native", reason, node)
-    missing.append("no Java 17+" if java is None else "no mvn")
-    if find_spec("confluent_kafka") is None:
-        raise NoBroker("; ".join([*missing, "no confluent-kafka wheel"]))
+    if java is None:
+        raise _Missing("no Java 17+")
+    node = _Node(_jars())
+    node.start()
+    return Broker(
+        node.bootstrap, "native", f"{missing}; Java {java} and Kafka's jars are here", node
+    )
+
+
+def _mock(missing: str) -> Broker:
     mock = _Mock()
-    return Broker(mock.bootstrap, "mock", f"{', '.join(missing)}", _kept=[mock])
+    return Broker(mock.bootstrap, "mock", missing, mock)
 
 
 async def ensure_topics(
@@ -137,9 +160,8 @@ async def remove_topics(bootstrap: str, topics: Sequence[str]) -> None:
 class _Node:
     """One KRaft node from the jars, on free ports, over a data folder of its own."""
 
-    def __init__(self, java: int, jars: Path) -> None:
+    def __init__(self, jars: Path) -> None:
         self._jars = jars
-        self._java = java
         self._folder = Path(tempfile.mkdtemp(prefix="tb-kafka-"))
         self._port, controller = _free_ports(2)
         self.bootstrap = f"127.0.0.1:{self._port}"
@@ -148,6 +170,7 @@ class _Node:
         self._config.write_text(
             _PROPERTIES.format(port=self._port, controller=controller, data=self._folder / "data")
         )
+        atexit.register(self.stop)  # a run that breaks off must not leave a JVM behind
         cluster = base64.urlsafe_b64encode(os.urandom(16)).decode().rstrip("=")
         self._run("kafka.tools.StorageTool", "format", f"-t={cluster}", f"-c={self._config}").wait()
 
@@ -157,13 +180,14 @@ class _Node:
         while time.monotonic() < deadline:
             if self._process.poll() is not None:
                 break
-            if asyncio.run(_answers(self.bootstrap)):
+            if _listens(self._port) and asyncio.run(_answers(self.bootstrap)):
                 return
             time.sleep(0.2)
         log = (self._folder / "log").read_text(errors="replace")[-2000:]
         raise NoBroker(f"Kafka did not start:\n{log}")
 
     def stop(self) -> None:
+        atexit.unregister(self.stop)
         self._signal(signal.SIGTERM)
         shutil.rmtree(self._folder, ignore_errors=True)
 
@@ -224,6 +248,12 @@ broker.heartbeat.interval.ms=500
 """
 
 
+def _listens(port: int) -> bool:
+    """Asked first: the client logs each refused connection as an error."""
+    with socket.socket() as probe:
+        return probe.connect_ex(("127.0.0.1", port)) == 0
+
+
 async def _answers(bootstrap: str) -> bool:
     admin = AIOKafkaAdminClient(bootstrap_servers=bootstrap, request_timeout_ms=2000)
     try:
@@ -254,26 +284,30 @@ def _jars() -> Path:
     with (jars.parent / "lock").open("w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
         if not (jars / "log4j2.properties").exists():
-            partial = jars.with_suffix(".partial")
-            shutil.rmtree(partial, ignore_errors=True)
-            subprocess.run(  # noqa: S603 - our own arguments
-                [  # noqa: S607 - the mvn of the path
-                    "mvn",
-                    "-q",
-                    "-B",
-                    "-f",
-                    str(pom),
-                    "dependency:copy-dependencies",
-                    "-DincludeScope=runtime",
-                    f"-DoutputDirectory={partial}",
-                ],
-                check=True,
-                stdout=subprocess.DEVNULL,
-            )
-            shutil.copy(pom.with_name("log4j2.properties"), partial)
-            shutil.rmtree(jars, ignore_errors=True)
-            partial.rename(jars)
+            _fetch(pom, jars)
     return jars
+
+
+def _fetch(pom: Path, jars: Path) -> None:
+    """Into a folder beside it, renamed when complete: a fetch that breaks off leaves nothing."""
+    mvn = shutil.which("mvn")
+    if mvn is None:
+        raise _Missing("no mvn")
+    partial = jars.with_name(f"{jars.name}.partial")
+    shutil.rmtree(partial, ignore_errors=True)
+    goal = ["dependency:copy-dependencies", "-DincludeScope=runtime"]
+    done = subprocess.run(  # noqa: S603 - our own arguments
+        [mvn, "-q", "-B", "-f", str(pom), *goal, f"-DoutputDirectory={partial}"],
+        check=False,
+        capture_output=True,
+        text=True,
+    )
+    if done.returncode != 0:
+        lines = (done.stdout + done.stderr).strip().splitlines() or [f"exit {done.returncode}"]
+        raise _Missing(f"Maven cannot fetch Kafka's jars ({lines[0][:160]})")
+    shutil.copy(pom.with_name("log4j2.properties"), partial)
+    shutil.rmtree(jars, ignore_errors=True)
+    partial.rename(jars)
 
 
 def _places() -> tuple[Path, Path]:
@@ -283,29 +317,25 @@ def _places() -> tuple[Path, Path]:
         pom = folder / "tools" / "kafka" / "pom.xml"
         if pom.exists():
             return pom, folder / ".cache"
-    raise NoBroker("tools/kafka/pom.xml was not found: run inside the checkout")
+    raise _Missing("no tools/kafka/pom.xml, as outside the checkout")
 
 
 def _free_ports(count: int) -> list[int]:
-    sockets = [socket.socket() for _ in range(count)]
-    for each in sockets:
-        each.bind(("127.0.0.1", 0))
-    ports = [each.getsockname()[1] for each in sockets]
-    for each in sockets:
-        each.close()
-    return ports
+    """Below the range that the system gives to outgoing connections.
 
-
-def _container() -> Broker:
-    from testcontainers.community.kafka import KafkaContainer
-
-    container = KafkaContainer(f"apache/kafka:{_VERSION}").start()
-    return Broker(
-        container.get_bootstrap_server(),
-        "container",
-        "a Docker socket answers",
-        _kept=[container.stop],
-    )
+    While a killed broker is away, a client that calls its port again and again could be given
+    that very port as its own, and the broker could not come back to it.
+    """
+    found: set[int] = set()
+    while len(found) < count:
+        port = random.randrange(20_000, 32_000)  # noqa: S311 - no secret
+        with socket.socket() as probe:
+            try:
+                probe.bind(("127.0.0.1", port))
+            except OSError:
+                continue
+        found.add(port)
+    return sorted(found)
 
 
 class _Mock:
@@ -314,12 +344,12 @@ class _Mock:
     def __init__(self) -> None:
         spec = find_spec("confluent_kafka")
         if spec is None or spec.origin is None:
-            raise NoBroker("no confluent-kafka wheel")
+            raise _Missing("no confluent-kafka wheel")
         beside = Path(spec.origin).parents[1] / "confluent_kafka.libs"
         inside = Path(spec.origin).parent / ".dylibs"
         found = [*beside.glob("librdkafka*.so*"), *inside.glob("librdkafka*.dylib")]
         if not found:
-            raise NoBroker("the confluent-kafka wheel holds no librdkafka")
+            raise _Missing("the confluent-kafka wheel holds no librdkafka")
         self._library = ctypes.CDLL(str(found[0]))
         for name in ("rd_kafka_new", "rd_kafka_mock_cluster_new"):
             getattr(self._library, name).restype = ctypes.c_void_p
@@ -333,17 +363,22 @@ class _Mock:
         for topic in topics:
             self._library.rd_kafka_mock_topic_create(self._cluster, topic.encode(), partitions, 1)
 
-    def __call__(self) -> None:
-        self._library.rd_kafka_mock_cluster_destroy(self._cluster)
+    def stop(self) -> None:
+        cluster, self._cluster = self._cluster, ctypes.c_void_p()
+        if cluster.value is not None:
+            self._library.rd_kafka_mock_cluster_destroy(cluster)
 
 
 def main() -> None:
-    """Run a broker in the foreground."""
+    """Run a broker in the foreground, until Ctrl-C or SIGTERM."""
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
     broker = start_broker()
-    print(f"{broker.kind}: {broker.bootstrap} ({broker.reason})")  # noqa: T201
+    print(f"{broker.kind}: {broker.bootstrap} ({broker.reason})", flush=True)  # noqa: T201
     try:
         signal.pause()
     except KeyboardInterrupt:
+        return
+    finally:
         broker.stop()
 
 

@@ -67,16 +67,11 @@ class Transaction:
 
 class Database:
     def __init__(self, url: str, *, pool: int = 10) -> None:
-        self._engine: AsyncEngine = create_async_engine(
-            url,
-            pool_size=pool,
-            max_overflow=0,
-            pool_timeout=10,
-            json_serializer=lambda value: orjson.dumps(value).decode(),
-            json_deserializer=orjson.loads,
-            connect_args={"server_settings": _SESSION},
-        )
-        self._reads = self._engine.execution_options(isolation_level="AUTOCOMMIT")
+        self._engine = _engine(url, pool)
+        # A pool of their own: a request that holds its transaction may read a policy meanwhile,
+        # and with one pool as many such requests as it has places would wait for each other.
+        reads = _engine(url, max(4, pool // 2))
+        self._reads = reads.execution_options(isolation_level="AUTOCOMMIT")
 
     @asynccontextmanager
     async def transaction(self) -> AsyncGenerator[Transaction]:
@@ -101,6 +96,19 @@ class Database:
 
     async def close(self) -> None:
         await self._engine.dispose()
+        await self._reads.dispose()
+
+
+def _engine(url: str, pool: int) -> AsyncEngine:
+    return create_async_engine(
+        url,
+        pool_size=pool,
+        max_overflow=0,
+        pool_timeout=10,
+        json_serializer=lambda value: orjson.dumps(value).decode(),
+        json_deserializer=orjson.loads,
+        connect_args={"server_settings": _SESSION},
+    )
 
 
 def is_transient(fault: BaseException) -> bool:

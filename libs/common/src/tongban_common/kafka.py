@@ -8,7 +8,8 @@ the effects, and only as a hint: the inbox's watermark is what decides.
 
 import asyncio
 import random
-from collections.abc import Sequence
+from collections import Counter
+from collections.abc import Coroutine, Sequence
 from typing import Any
 
 import structlog
@@ -23,6 +24,9 @@ __all__ = ["CONSUMER", "PRODUCER", "KafkaWire", "consume", "ensure_topics"]
 
 _log = structlog.get_logger()
 SEND_SECONDS = 10
+COMMIT_SECONDS = 5
+CLOSE_SECONDS = 5
+WATCH_SECONDS = 30
 
 PRODUCER: dict[str, Any] = {
     "acks": "all",
@@ -55,20 +59,26 @@ class KafkaWire:
         try:
             async with asyncio.timeout(SEND_SECONDS):
                 await self._send(envelopes)
-        except (KafkaError, TimeoutError):
-            await self._discard()
+        except BaseException:
+            await self.close()  # its sequence numbers may be stuck: never used again
             raise
 
     async def close(self) -> None:
-        if self._producer is not None:
-            await self._producer.stop()
-            self._producer = None
+        """Nothing is waited for: what `send` returned for has been acknowledged."""
+        producer, self._producer = self._producer, None
+        if producer is None:
+            return
+        # Batches of an idempotent producer never expire and `stop` waits for each of them, so
+        # the sender goes first, then they fail.
+        await _bounded(producer._sender.close())  # noqa: SLF001 - aiokafka has no abort
+        producer._message_accumulator.fail_all(KafkaError("abandoned"))  # noqa: SLF001
+        await _bounded(producer.stop())
+        await producer.client.close()
 
     async def _send(self, envelopes: Sequence[Envelope]) -> None:
         if self._producer is None:
-            producer = AIOKafkaProducer(bootstrap_servers=self._bootstrap, **PRODUCER)
-            await producer.start()
-            self._producer = producer
+            self._producer = AIOKafkaProducer(bootstrap_servers=self._bootstrap, **PRODUCER)
+            await self._producer.start()
         acknowledged = [
             await self._producer.send(
                 each.topic,
@@ -80,17 +90,6 @@ class KafkaWire:
             for each in envelopes
         ]
         await asyncio.gather(*acknowledged)
-
-    async def _discard(self) -> None:
-        """Never reuse a producer that failed: its sequence numbers may be stuck."""
-        producer, self._producer = self._producer, None
-        if producer is None:
-            return
-        try:
-            async with asyncio.timeout(2):
-                await producer.stop()
-        except (KafkaError, TimeoutError):
-            _log.warning("kafka.producer_abandoned")
 
 
 async def consume(
@@ -119,7 +118,12 @@ async def consume(
             _log.warning("kafka.consumer_replaced", fault=type(fault).__name__)
             await _wait(stop, 1.0)
         finally:
-            await consumer.stop()
+            await _bounded(consumer.stop())
+            await consumer._client.close()  # noqa: SLF001 - left open where stop was cut short
+
+
+class _Stalled(KafkaError):  # type: ignore[misc]  # aiokafka is untyped
+    """Records wait, and none came: a consumer can fall silent when a broker dies."""
 
 
 class _Feed(ConsumerRebalanceListener):  # type: ignore[misc]  # aiokafka is untyped
@@ -130,20 +134,22 @@ class _Feed(ConsumerRebalanceListener):  # type: ignore[misc]  # aiokafka is unt
         self._inbox = inbox
         self._batch = batch
         self._applying = asyncio.Lock()
-        self._failures = 0
+        self._failures: Counter[TopicPartition] = Counter()
+        self._paused: dict[TopicPartition, float] = {}  # until when
+        self._ends: dict[TopicPartition, int] = {}  # as the last watch found them
 
     async def run(self, stop: asyncio.Event) -> None:
         self._consumer.subscribe(list(self._inbox.topics), listener=self)
         await self._consumer.start()
+        watch_at = _monotonic() + WATCH_SECONDS
         while not stop.is_set():
+            self._resume()
             fetched = await self._consumer.getmany(timeout_ms=200, max_records=self._batch)
             for partition, records in fetched.items():
-                if not await self._take(partition, records):
-                    await _wait(stop, self._pause())
-                    break  # every partition not taken is fetched again
-            else:
-                continue
-            await self._rewind(fetched)
+                await self._take(partition, records)
+            if _monotonic() >= watch_at:
+                await self._watch()
+                watch_at = _monotonic() + WATCH_SECONDS
 
     async def on_partitions_revoked(self, _revoked: object) -> None:
         """Let the batch in flight finish before another member takes the partition."""
@@ -153,22 +159,22 @@ class _Feed(ConsumerRebalanceListener):  # type: ignore[misc]  # aiokafka is unt
     async def on_partitions_assigned(self, _assigned: object) -> None:
         return
 
-    async def _take(self, partition: TopicPartition, records: Sequence[Any]) -> bool:
-        """Effects first, offset after. False when it has to be tried again."""
+    async def _take(self, partition: TopicPartition, records: Sequence[Any]) -> None:
+        """Effects first, offset after. What fails is tried again; other partitions go on."""
         async with self._applying:
             if partition not in self._consumer.assignment():
-                return True  # its new owner takes them
+                return  # its new owner takes them
             try:
                 await self._inbox.apply(await self._envelopes(partition, records))
             except GapInShard as gap:
                 _log.error("kafka.shard_stopped", topic=gap.topic, shard=gap.shard)
-                return self._failed()
+                self._postpone(partition, records[0].offset)
             except Exception as fault:  # noqa: BLE001 - the offset has not moved: tried again
                 _log.warning("kafka.batch_failed", fault=type(fault).__name__)
-                return self._failed()
-            self._failures = 0
-            await self._commit(partition, records[-1].offset + 1)
-        return True
+                self._postpone(partition, records[0].offset)
+            else:
+                del self._failures[partition]
+                await self._commit(partition, records[-1].offset + 1)
 
     async def _envelopes(self, partition: TopicPartition, records: Sequence[Any]) -> list[Envelope]:
         envelopes = []
@@ -186,24 +192,38 @@ class _Feed(ConsumerRebalanceListener):  # type: ignore[misc]  # aiokafka is unt
         return envelopes
 
     async def _commit(self, partition: TopicPartition, offset: int) -> None:
+        """aiokafka would retry for ever; a time-out ends this consumer, as a hint may be lost."""
         try:
-            await self._consumer.commit({partition: offset})
+            async with asyncio.timeout(COMMIT_SECONDS):
+                await self._consumer.commit({partition: offset})
         except (CommitFailedError, IllegalStateError):
             _log.info("kafka.offset_left_to_the_new_owner", partition=partition.partition)
 
-    async def _rewind(self, fetched: dict[TopicPartition, Sequence[Any]]) -> None:
-        """Go back to the first record of each partition; the watermark knows what was applied."""
-        for partition, records in fetched.items():
+    def _postpone(self, partition: TopicPartition, offset: int) -> None:
+        """Back to the first record, after a pause: exponential with jitter, at most 30 s."""
+        if partition not in self._consumer.assignment():
+            return
+        self._failures[partition] += 1
+        pause = min(30.0, 0.1 * 2.0 ** min(self._failures[partition], 10))
+        self._paused[partition] = _monotonic() + pause * random.uniform(0.5, 1.0)  # noqa: S311
+        self._consumer.seek(partition, offset)
+        self._consumer.pause(partition)
+
+    def _resume(self) -> None:
+        now = _monotonic()
+        for partition in [each for each, until in self._paused.items() if until <= now]:
+            del self._paused[partition]
             if partition in self._consumer.assignment():
-                self._consumer.seek(partition, records[0].offset)
+                self._consumer.resume(partition)
 
-    def _failed(self) -> bool:
-        self._failures += 1
-        return False
-
-    def _pause(self) -> float:
-        """Exponential with jitter, at most half a minute."""
-        return min(30.0, 0.2 * float(2 ** min(self._failures, 8))) * random.uniform(0.5, 1.0)  # noqa: S311
+    async def _watch(self) -> None:
+        """Raises when a partition has not reached what was there at the watch before."""
+        watched = self._consumer.assignment() - self._failures.keys()
+        async with asyncio.timeout(WATCH_SECONDS):
+            for partition in watched & self._ends.keys():
+                if await self._consumer.position(partition) < self._ends[partition]:
+                    raise _Stalled(partition)
+            self._ends = await self._consumer.end_offsets(list(watched)) if watched else {}
 
 
 def _headers(envelope: Envelope) -> list[tuple[str, bytes]]:
@@ -211,6 +231,19 @@ def _headers(envelope: Envelope) -> list[tuple[str, bytes]]:
     if envelope.traceparent is not None:
         headers.append(("traceparent", envelope.traceparent.encode()))
     return headers
+
+
+def _monotonic() -> float:
+    return asyncio.get_running_loop().time()
+
+
+async def _bounded(closing: Coroutine[Any, Any, None]) -> None:
+    """Closing may wait for a broker that is gone."""
+    try:
+        async with asyncio.timeout(CLOSE_SECONDS):
+            await closing
+    except (KafkaError, OSError) as fault:
+        _log.warning("kafka.client_abandoned", fault=type(fault).__name__)
 
 
 async def _wait(stop: asyncio.Event, seconds: float) -> None:

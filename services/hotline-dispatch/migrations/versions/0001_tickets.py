@@ -9,6 +9,9 @@ down_revision = None
 
 STATEMENTS = (
     """
+    CREATE SEQUENCE ticket_serial
+    """,
+    """
     CREATE TABLE ticket (
       id UUID NOT NULL,
       ticket_no TEXT NOT NULL,
@@ -17,6 +20,7 @@ STATEMENTS = (
       channel_order_no TEXT,
       appeal_type TEXT NOT NULL,
       urgency TEXT NOT NULL,
+      matter_code TEXT,
       title TEXT NOT NULL,
       content TEXT NOT NULL,
       registered_at TIMESTAMP WITH TIME ZONE NOT NULL,
@@ -26,6 +30,7 @@ STATEMENTS = (
       citizen_clause TEXT,
       citizen_due_at TIMESTAMP WITH TIME ZONE,
       citizen_warn_at TIMESTAMP WITH TIME ZONE,
+      citizen_policy TEXT,
       citizen_calendar TEXT,
       status TEXT NOT NULL,
       unit_code TEXT,
@@ -36,8 +41,8 @@ STATEMENTS = (
       reply_clause TEXT,
       reply_due_at TIMESTAMP WITH TIME ZONE,
       reply_warn_at TIMESTAMP WITH TIME ZONE,
+      reply_policy TEXT,
       reply_calendar TEXT,
-      policy_version TEXT,
       replied_at TIMESTAMP WITH TIME ZONE,
       reply TEXT,
       version INTEGER NOT NULL,
@@ -112,3 +117,4 @@ def upgrade() -> None:
 def downgrade() -> None:
     for table in (*reversed(TABLES), *FOUNDATION):
         op.execute(f"DROP TABLE {table}")
+    op.execute("DROP SEQUENCE ticket_serial")

@@ -1,20 +1,15 @@
 """What the hotline announces: the life of a ticket and of its two clocks. No personal data."""
 
-from enum import StrEnum
 from typing import ClassVar
 from uuid import UUID
 
 from pydantic import AwareDatetime
 
 from tongban_common.events import Event
-from tongban_hotline_dispatch.domain.ticket import AppealType, Channel, Urgency
+from tongban_hotline_dispatch.domain.appeal import AppealType, Channel, Urgency
+from tongban_hotline_dispatch.domain.ticket import Clock
 
 TICKET = "tongban.hotline.ticket.v1"
-
-
-class Clock(StrEnum):
-    UNIT = "unit"  # 承办单位时钟
-    CITIZEN = "citizen"  # 市民时钟
 
 
 class _OfTicket(Event):

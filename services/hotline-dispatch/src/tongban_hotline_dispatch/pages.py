@@ -1,35 +1,31 @@
 """What people look at: tickets, one with its history and deadlines, import, progress."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import Annotated
 from uuid import UUID
 
-from fastapi import Form, Query, Request, UploadFile
+from fastapi import Depends, Form, Query, Request, UploadFile
 from fastapi.responses import HTMLResponse, RedirectResponse, Response
 
-from tongban_common.auth import Principal, require
-from tongban_common.errors import Refusal
-from tongban_common.http import Now, Paged, Reads, Router, Tx, no_store
+from tongban_common.auth import NotPermitted, Principal, require
+from tongban_common.http import Now, Paged, PageRequest, Reads, Router, Tx, no_store
 from tongban_common.privacy import Sealer, mask_text
 from tongban_common.service import Parts
 from tongban_common.web import templates
-from tongban_common.working_days import Explanation, WorkingCalendar
 from tongban_hotline_dispatch import operations, queries
-from tongban_hotline_dispatch.domain.rows import BadFile
-from tongban_hotline_dispatch.domain.ticket import (
-    APPEAL_NAMES,
-    CHANNEL_NAMES,
-    STATUS_NAMES,
-    Status,
-    Ticket,
-)
-from tongban_hotline_dispatch.operations import Step
+from tongban_hotline_dispatch.domain.appeal import APPEAL_NAMES, CHANNEL_NAMES, URGENCY_NAMES
+from tongban_hotline_dispatch.domain.importing import COLUMNS, REQUIRED, BadFile
+from tongban_hotline_dispatch.domain.ticket import STATUS_NAMES, Clock, Status, Ticket
+from tongban_hotline_dispatch.operations import Rules, Step, acts_for
 from tongban_hotline_dispatch.store import TicketNotFound
 
-router = Router(prefix="/hotline", tags=["页面"])
+router = Router(prefix="/hotline")
 pages = templates("tongban_hotline_dispatch")
-_NEAR = timedelta(days=2)
+pages.environment.filters["mask_text"] = mask_text
+
+_NO_NUL = r"^[^\x00]*$"  # which no text column takes
 _DONE = {
     Status.REGISTERED: "登记",
     Status.ASSIGNED: "派单",
@@ -37,6 +33,13 @@ _DONE = {
     Status.REPLIED: "答复",
     Status.CLOSED: "办结",
 }
+_NEXT = {
+    Status.REGISTERED: "assign",
+    Status.ASSIGNED: "sign",
+    Status.SIGNED: "reply",
+    Status.REPLIED: "close",
+}
+_CLOCKS = {Clock.UNIT: "承办单位答复期限", Clock.CITIZEN: "市民等候期限"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,36 +52,47 @@ class Happened:
     note: str
 
 
-@router.get("/tickets", summary="工单列表页")
+async def _rules_in_force(kit: Parts, now: Now) -> Rules:
+    return await operations.rules_at(kit, now=now)
+
+
+def _filters(
+    who: Principal = require("ticket:read"),
+    status: Annotated[str, Query(max_length=20)] = "",
+    unit: Annotated[str, Query(max_length=64)] = "",
+    overdue: Annotated[str, Query(max_length=5)] = "",
+) -> queries.Filters:
+    """A form sends what was left open as an empty text."""
+    return queries.Filters(
+        status=Status(status) if status in set(Status) else None,
+        unit_code=acts_for(who) or unit or None,
+        is_overdue=True if overdue else None,
+    )
+
+
+@router.get("/tickets", response_class=HTMLResponse, include_in_schema=False)
 async def ticket_list(
     request: Request,
     page: Paged,
     reads: Reads,
     now: Now,
-    status: Annotated[str, Query(max_length=20)] = "",
-    overdue: Annotated[str, Query(max_length=5)] = "",
+    filters: Annotated[queries.Filters, Depends(_filters)],
     who: Principal = require("ticket:read"),
 ) -> HTMLResponse:
-    filters = queries.Filters(
-        status=Status(status) if status in set(Status) else None,
-        unit_code=who.unit,
-        is_overdue=True if overdue else None,
-    )
     found = await queries.tickets(reads, filters=filters, page=page, now=now)
-    last = found[-1] if len(found) == page.limit else None
     return pages.render(
         request,
         "tickets.html",
-        tickets=[(each, _chip(each, now)) for each in found],
+        tickets=[(each, _chips(each, now)) for each in found],
         statuses=STATUS_NAMES,
         types=APPEAL_NAMES,
-        chosen=status,
-        overdue=overdue,
-        next_cursor=last and page.next_cursor([last.registered_at.isoformat(), str(last.id)]),
+        units=await queries.units(reads) if acts_for(who) is None else (),
+        filters=filters,
+        next_cursor=_next(found, page),
     )
 
 
-@router.get("/tickets/{ticket_id}", summary="工单页")
+@router.get("/tickets/{ticket_id}", response_class=HTMLResponse, include_in_schema=False)
 async def ticket_page(
     request: Request,
     ticket_id: UUID,
@@ -88,71 +102,67 @@ async def ticket_page(
     who: Principal = require("ticket:read"),
     said: Annotated[str, Query(max_length=20)] = "",
 ) -> HTMLResponse:
-    ticket = await queries.one(reads, ticket_id)
-    if who.unit is not None and ticket.unit_code != who.unit:
-        raise TicketNotFound("没有这个工单")
+    ticket = await queries.one(reads, ticket_id, seen_by=acts_for(who))
     calendar = await kit.calendars.current()
+    imported = await queries.imported_years(reads)
     units = dict(await queries.units(reads))
-    happened = [
-        Happened(each.at, _DONE[each.status], each.actor, each.unit_name or "")
-        for each in await queries.history(reads, ticket_id)
-    ]
     return pages.render(
         request,
         "ticket.html",
         ticket=ticket,
-        content=mask_text(ticket.appeal.content),
         unit_name=units.get(ticket.unit_code or "", ticket.unit_code),
         person=await queries.person(reads, ticket_id, Sealer(kit.secret)),
-        policy=await queries.policy_version(reads, ticket_id),
         statuses=STATUS_NAMES,
         types=APPEAL_NAMES,
+        urgencies=URGENCY_NAMES,
         channels=CHANNEL_NAMES,
-        happened=happened,
+        happened=[_happened(each) for each in await queries.history(reads, ticket_id)],
         is_overdue=ticket.is_overdue(at=now),
-        deadlines=_deadlines(ticket, calendar),
+        deadlines=[
+            (_CLOCKS[clock], term.explain(calendar, imported), term.policy)
+            for clock, term in ticket.terms.items()
+        ],
         units=list(units.items()),
-        moves=_moves(ticket, who),
+        move=_move(ticket, who),
         flash={"done": "已办理"}.get(said),
     )
 
 
-@router.post("/tickets/{ticket_id}/{move}", summary="在工单页办理")
+@router.post("/tickets/{ticket_id}/{move}", response_class=HTMLResponse, include_in_schema=False)
 async def act(
     ticket_id: UUID,
     move: str,
+    rules: Annotated[Rules, Depends(_rules_in_force)],
     tx: Tx,
     now: Now,
-    kit: Parts,
-    version: Annotated[int, Form(ge=1)],
-    unit_code: Annotated[str, Form(max_length=64)] = "",
-    text: Annotated[str, Form(max_length=20_000)] = "",
+    version: Annotated[int, Form(ge=1, le=1_000_000)],
+    unit_code: Annotated[str, Form(max_length=64, pattern=_NO_NUL)] = "",
+    text: Annotated[str, Form(max_length=20_000, pattern=_NO_NUL)] = "",
     who: Principal = require("ticket:read"),
 ) -> Response:
     """One form for every move; each needs the permission that its API route needs."""
-    if move not in _PERMISSIONS or not who.may(_PERMISSIONS[move]):
-        raise TicketNotFound("没有这个办理事项，或者您的身份不能办理")
-    step = Step(ticket_id=ticket_id, actor=who.subject, unit=who.unit, seen_version=version)
+    if move not in _NEXT.values():
+        raise TicketNotFound("没有这个办理事项")
+    if not who.may(f"ticket:{move}"):
+        raise NotPermitted("您没有办理此操作的权限")
+    step = Step(ticket_id=ticket_id, actor=who.subject, unit=acts_for(who), seen_version=version)
     if move == "assign":
-        rules = await operations.rules_at(kit, now=now)
         await operations.assign(tx, step=step, unit_code=unit_code, rules=rules, now=now)
     elif move == "sign":
         await operations.sign(tx, step=step, now=now)
     elif move == "reply":
-        calendar = await kit.calendars.current()
-        answer = text.strip() or "（未填写答复内容）"
-        await operations.reply(tx, step=step, text=answer, calendar=calendar, now=now)
+        await operations.reply(tx, step=step, text=text, calendar=rules.calendar, now=now)
     else:
         await operations.close(tx, step=step, now=now)
     return RedirectResponse(f"/hotline/tickets/{ticket_id}?said=done", status_code=303)
 
 
-@router.get("/import", summary="批量导入页")
+@router.get("/import", response_class=HTMLResponse, include_in_schema=False)
 async def import_page(request: Request, _: Principal = require("ticket:import")) -> HTMLResponse:
-    return pages.render(request, "import.html", report=None, fault=None)
+    return _import_form(request)
 
 
-@router.post("/import", summary="批量导入")
+@router.post("/import", response_class=HTMLResponse, include_in_schema=False)
 async def import_file(
     request: Request,
     file: UploadFile,
@@ -162,71 +172,71 @@ async def import_file(
 ) -> HTMLResponse:
     try:
         report = await operations.import_file(
-            kit, name=file.filename or "", content=await file.read(), actor=who.subject, now=now
+            kit, content=await file.read(), actor=who.subject, now=now
         )
     except BadFile as refusal:
-        return pages.render(request, "import.html", report=None, fault=refusal.message, status=400)
-    return pages.render(request, "import.html", report=report, fault=None)
+        return _import_form(request, status=400, fault=refusal.message)
+    return _import_form(request, report=report)
 
 
-@router.get("/progress", summary="工单进度查询页")
-async def progress_page(
+@router.get("/progress", response_class=HTMLResponse, include_in_schema=False)
+async def progress_page(request: Request) -> HTMLResponse:
+    return _progress(request)
+
+
+@router.post("/progress", response_class=HTMLResponse, include_in_schema=False)
+async def progress(
     request: Request,
     reads: Reads,
-    ticket_no: Annotated[str, Query(max_length=40)] = "",
-    query_code: Annotated[str, Query(max_length=20)] = "",
+    ticket_no: Annotated[str, Form(max_length=40, pattern=_NO_NUL)] = "",
+    query_code: Annotated[str, Form(max_length=20, pattern=_NO_NUL)] = "",
 ) -> HTMLResponse:
-    ticket, fault = None, None
-    if ticket_no or query_code:
-        try:
-            ticket = await queries.progress(
-                reads, ticket_no=ticket_no.strip(), query_code=query_code.strip()
-            )
-        except Refusal as refusal:
-            fault = refusal.message
-    answer = pages.render(
-        request,
-        "progress.html",
-        ticket=ticket,
-        fault=fault,
-        ticket_no=ticket_no,
-        statuses=STATUS_NAMES,
+    """Posted, so that the query code stays out of addresses and logs."""
+    number = ticket_no.strip()
+    try:
+        ticket = await queries.progress(reads, ticket_no=number, query_code=query_code.strip())
+    except TicketNotFound as refusal:
+        return _progress(request, status=404, ticket_no=number, fault=refusal.message)
+    return _progress(request, ticket_no=number, ticket=ticket)
+
+
+def _import_form(request: Request, *, status: int = 200, **context: object) -> HTMLResponse:
+    optional = [zh for name, zh in COLUMNS.items() if name not in REQUIRED]
+    values: dict[str, object] = {"report": None, "fault": None, **context}
+    required = [COLUMNS[name] for name in REQUIRED]
+    return pages.render(
+        request, "import.html", status=status, required=required, optional=optional, **values
     )
-    no_store(answer)
-    return answer
 
 
-_PERMISSIONS = {
-    "assign": "ticket:assign",
-    "sign": "ticket:sign",
-    "reply": "ticket:reply",
-    "close": "ticket:close",
-}
-_NEXT = {
-    Status.REGISTERED: "assign",
-    Status.ASSIGNED: "sign",
-    Status.SIGNED: "reply",
-    Status.REPLIED: "close",
-}
+def _progress(request: Request, *, status: int = 200, **context: object) -> HTMLResponse:
+    values: dict[str, object] = {"ticket": None, "fault": None, "ticket_no": "", **context}
+    shown = pages.render(request, "progress.html", status=status, statuses=STATUS_NAMES, **values)
+    no_store(shown)
+    return shown
 
 
-def _moves(ticket: Ticket, who: Principal) -> str | None:
+def _next(found: Sequence[queries.TicketLine], page: PageRequest) -> str | None:
+    return page.next_cursor(found[-1].key) if len(found) == page.limit else None
+
+
+def _happened(line: queries.HistoryLine) -> Happened:
+    return Happened(line.at, _DONE[line.status], line.actor, line.unit_name or "")
+
+
+def _move(ticket: Ticket, who: Principal) -> str | None:
     """The move that this person may make now, if any."""
     move = _NEXT.get(ticket.status)
-    return move if move is not None and who.may(_PERMISSIONS[move]) else None
+    return move if move is not None and who.may(f"ticket:{move}") else None
 
 
-def _deadlines(ticket: Ticket, calendar: WorkingCalendar) -> list[tuple[str, Explanation]]:
-    terms = (("承办单位答复期限", ticket.reply_term), ("市民等候期限", ticket.citizen_term))
-    return [(title, term.explain(calendar)) for title, term in terms if term is not None]
-
-
-def _chip(line: queries.TicketLine, now: datetime) -> tuple[str, str] | None:
-    """What to say about the deadline of an open ticket, and in which tone."""
-    if line.reply_due is None:
-        return None
+def _chips(line: queries.TicketLine, now: datetime) -> list[tuple[str, str]]:
+    """What to say about a ticket's deadlines, and in which tone."""
+    chips = []
     if line.is_overdue(now):
-        return "超期", "danger"
-    if line.status in queries.OPEN and line.reply_due - now < _NEAR:
-        return "临期", "warning"
-    return None
+        chips.append(("超期", "danger"))
+    elif line.is_near_due(now):
+        chips.append(("临期", "warning"))
+    if line.is_late_for_citizen(now):
+        chips.append(("超过市民等候期限", "danger"))
+    return chips

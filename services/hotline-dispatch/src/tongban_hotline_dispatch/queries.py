@@ -9,8 +9,11 @@ from uuid import UUID
 from sqlalchemy import select, text, tuple_
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from tongban_common.calendars import calendar_year
 from tongban_common.http import PageRequest
 from tongban_common.privacy import Sealer, mask_name, mask_phone
+from tongban_common.working_days import CalendarYear, parse_year
+from tongban_hotline_dispatch.domain.appeal import AppealType, Urgency
 from tongban_hotline_dispatch.domain.ticket import Status, Ticket
 from tongban_hotline_dispatch.store import (
     TicketNotFound,
@@ -19,9 +22,8 @@ from tongban_hotline_dispatch.store import (
     ticket_move,
     unit,
 )
-from tongban_hotline_dispatch.store.tickets import opened, ticket_of
-
-OPEN = tuple(status for status in Status if status not in {Status.REPLIED, Status.CLOSED})
+from tongban_hotline_dispatch.store.complainants import opened
+from tongban_hotline_dispatch.store.tickets import ticket_of
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -38,18 +40,35 @@ class TicketLine:
     id: UUID
     ticket_no: str
     title: str
-    appeal_type: str
-    urgency: str
+    appeal_type: AppealType
+    urgency: Urgency
     status: Status
     unit_code: str | None
     unit_name: str | None
     registered_at: datetime
+    citizen_due: datetime | None
     reply_due: datetime | None
+    reply_warn_at: datetime | None
     replied_at: datetime | None
     version: int
 
+    @property
+    def key(self) -> list[str]:
+        """Where the next page goes on."""
+        return [self.registered_at.isoformat(), str(self.id)]
+
     def is_overdue(self, at: datetime) -> bool:
+        """Against the unit's clock."""
         return self.reply_due is not None and (self.replied_at or at) > self.reply_due
+
+    def is_near_due(self, at: datetime) -> bool:
+        """Unanswered and past the warn point that the policy set, but not yet late."""
+        if self.replied_at is not None or self.reply_warn_at is None:
+            return False
+        return at >= self.reply_warn_at and not self.is_overdue(at)
+
+    def is_late_for_citizen(self, at: datetime) -> bool:
+        return self.citizen_due is not None and (self.replied_at or at) > self.citizen_due
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -79,7 +98,9 @@ _LINE = select(
     ticket.c.unit_code,
     unit.c.name.label("unit_name"),
     ticket.c.registered_at,
+    ticket.c.citizen_due_at.label("citizen_due"),
     ticket.c.reply_due_at.label("reply_due"),
+    ticket.c.reply_warn_at,
     ticket.c.replied_at,
     ticket.c.version,
 ).select_from(ticket.outerjoin(unit, unit.c.code == ticket.c.unit_code))
@@ -107,10 +128,10 @@ async def tickets(
     return [_line(row) for row in await reads.execute(statement)]
 
 
-async def one(reads: AsyncConnection, ticket_id: UUID) -> Ticket:
-    """The ticket as it stands. Raises TicketNotFound."""
+async def one(reads: AsyncConnection, ticket_id: UUID, *, seen_by: str | None) -> Ticket:
+    """The ticket as it stands; another unit's is as if it were not there. Raises TicketNotFound."""
     row = (await reads.execute(select(ticket).where(ticket.c.id == ticket_id))).one_or_none()
-    if row is None:
+    if row is None or (seen_by is not None and row.unit_code != seen_by):
         raise TicketNotFound("没有这个工单")
     return ticket_of(row)
 
@@ -155,11 +176,10 @@ async def person(reads: AsyncConnection, ticket_id: UUID, sealer: Sealer) -> Mas
     )
 
 
-async def policy_version(reads: AsyncConnection, ticket_id: UUID) -> str | None:
-    """The rules that the ticket pinned at its assignment."""
-    rows = await reads.execute(select(ticket.c.policy_version).where(ticket.c.id == ticket_id))
-    pinned: str | None = rows.scalar_one_or_none()
-    return pinned
+async def imported_years(reads: AsyncConnection) -> list[CalendarYear]:
+    """Every version of every notice imported here: what a settled deadline was counted by."""
+    rows = await reads.execute(select(calendar_year.c.body))
+    return [parse_year(row.body, where="calendar_year") for row in rows]
 
 
 async def units(reads: AsyncConnection) -> Sequence[tuple[str, str]]:
@@ -175,13 +195,15 @@ def _line(row: Any) -> TicketLine:
         id=row.id,
         ticket_no=row.ticket_no,
         title=row.title,
-        appeal_type=row.appeal_type,
-        urgency=row.urgency,
+        appeal_type=AppealType(row.appeal_type),
+        urgency=Urgency(row.urgency),
         status=Status(row.status),
         unit_code=row.unit_code,
         unit_name=row.unit_name,
         registered_at=row.registered_at,
+        citizen_due=row.citizen_due,
         reply_due=row.reply_due,
+        reply_warn_at=row.reply_warn_at,
         replied_at=row.replied_at,
         version=row.version,
     )

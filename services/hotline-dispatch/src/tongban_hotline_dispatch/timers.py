@@ -5,7 +5,7 @@ from typing import Any
 from tongban_common.service import Kit
 from tongban_common.timers import OnDue, on_due
 from tongban_hotline_dispatch import operations
-from tongban_hotline_dispatch.events import Clock
+from tongban_hotline_dispatch.domain.ticket import Clock
 
 
 def handlers(_: Kit) -> tuple[OnDue[Any], ...]:

@@ -4,12 +4,14 @@ Two clocks run, never one: the citizen's from registration, which nothing resets
 from assignment. 12345热线：市民时钟与承办单位时钟分开计算。
 """
 
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime
 from enum import StrEnum
 from uuid import UUID
 
-from tongban_common.errors import Conflict, RuleViolation
+from tongban_common.errors import Conflict, Forbidden, RuleViolation
+from tongban_hotline_dispatch.domain.appeal import Appeal
 from tongban_hotline_dispatch.domain.deadlines import Term
 
 
@@ -37,72 +39,21 @@ STATUS_NAMES: dict[Status, str] = {
 }
 
 
-class Channel(StrEnum):
-    PHONE = "phone"  # 电话
-    WEBSITE = "website"  # 网站
-    WECHAT = "wechat"  # 微信
-    APP = "app"  # 客户端
-    MAILBOX = "mailbox"  # 信箱
-    NETIZEN_MESSAGE = "netizen_message"  # 网民留言
-    PROVINCE_PLATFORM = "province_platform"  # 省级平台
-    ON_SITE = "on_site"  # 现场
-    OTHER = "other"  # 其他
-
-
-CHANNEL_NAMES: dict[Channel, str] = {
-    Channel.PHONE: "电话",
-    Channel.WEBSITE: "网站",
-    Channel.WECHAT: "微信",
-    Channel.APP: "客户端",
-    Channel.MAILBOX: "信箱",
-    Channel.NETIZEN_MESSAGE: "网民留言",
-    Channel.PROVINCE_PLATFORM: "省级平台",
-    Channel.ON_SITE: "现场",
-    Channel.OTHER: "其他",
-}
-
-
-class AppealType(StrEnum):
-    CONSULT = "consult"  # 咨询
-    HELP = "help"  # 求助
-    SUGGESTION = "suggestion"  # 建议
-    COMPLAINT = "complaint"  # 投诉
-    REPORT = "report"  # 举报
-
-
-APPEAL_NAMES: dict[AppealType, str] = {
-    AppealType.CONSULT: "咨询",
-    AppealType.HELP: "求助",
-    AppealType.SUGGESTION: "建议",
-    AppealType.COMPLAINT: "投诉",
-    AppealType.REPORT: "举报",
-}
-
-
-class Urgency(StrEnum):
-    NORMAL = "normal"  # 一般
-    URGENT = "urgent"  # 紧急
-    CRITICAL = "critical"  # 特急
+class Clock(StrEnum):
+    UNIT = "unit"  # 承办单位时钟
+    CITIZEN = "citizen"  # 市民时钟
 
 
 class IllegalMove(Conflict):
     code = "ticket.illegal_move"
 
 
-class NotYourTicket(RuleViolation):
+class NotYourTicket(Forbidden):
     code = "ticket.not_your_unit"
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Appeal:
-    """What the citizen brought: the same for the whole life of the ticket."""
-
-    channel: Channel
-    channel_order_no: str | None  # the number that the channel gave it; unique within the channel
-    appeal_type: AppealType
-    urgency: Urgency
-    title: str
-    content: str
+class EmptyReply(RuleViolation):
+    code = "ticket.empty_reply"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -127,23 +78,30 @@ class Ticket:
         return replace(moved, unit_code=to, reply_term=term, assigned_at=at)
 
     def sign(self) -> "Ticket":
-        """签收. It starts no clock: a late signature may not pay (穗、筑等地规定的立法本意)."""
+        """签收. It starts no clock: leaving a ticket unsigned must not pay."""
         return self._moved_to(Status.SIGNED)
 
     def answer(self, *, text: str, at: datetime) -> "Ticket":
         """答复: stops both clocks."""
-        return replace(self._moved_to(Status.REPLIED), reply=text, replied_at=at)
+        moved = self._moved_to(Status.REPLIED)
+        if not text.strip():
+            raise EmptyReply("请填写答复内容")
+        return replace(moved, reply=text, replied_at=at)
 
     def close(self) -> "Ticket":
         return self._moved_to(Status.CLOSED)
 
-    def redated(self, *, citizen: Term | None = None, reply: Term | None = None) -> "Ticket":
+    def redated(self, clock: Clock, term: Term) -> "Ticket":
         """A new calendar moved a due day; no move of the ticket, so it may happen in any status."""
-        return replace(
-            self,
-            citizen_term=citizen or self.citizen_term,
-            reply_term=reply or self.reply_term,
-        )
+        if clock is Clock.CITIZEN:
+            return replace(self, citizen_term=term)
+        return replace(self, reply_term=term)
+
+    @property
+    def terms(self) -> Mapping[Clock, Term]:
+        """The clocks that the ticket has."""
+        clocks = {Clock.UNIT: self.reply_term, Clock.CITIZEN: self.citizen_term}
+        return {clock: term for clock, term in clocks.items() if term is not None}
 
     def check_unit(self, unit: str | None) -> None:
         """Raises NotYourTicket when a unit acts on a ticket that is not assigned to it."""
@@ -151,10 +109,9 @@ class Ticket:
             raise NotYourTicket("该工单未派给本单位")
 
     def is_overdue(self, *, at: datetime) -> bool:
-        """Against the unit's clock: an answer in the due instant is in time (含本数)."""
-        if self.reply_term is None:
-            return False
-        return (self.replied_at or at) > self.reply_term.due_at
+        """Against the unit's clock."""
+        stopped_at = self.replied_at or at
+        return self.reply_term is not None and self.reply_term.has_run_out(at=stopped_at)
 
     def _moved_to(self, target: Status) -> "Ticket":
         if target not in MOVES[self.status]:

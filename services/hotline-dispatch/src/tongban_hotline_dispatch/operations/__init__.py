@@ -1,6 +1,7 @@
 """The use cases of the hotline: a ticket's moves, and tickets by the file."""
 
-from tongban_hotline_dispatch.operations.importing import Report, RowReport, import_file
+from tongban_hotline_dispatch.operations.access import acts_for
+from tongban_hotline_dispatch.operations.importing import Outcome, Report, RowReport, import_file
 from tongban_hotline_dispatch.operations.tickets import (
     Registration,
     Rules,
@@ -10,7 +11,6 @@ from tongban_hotline_dispatch.operations.tickets import (
     lock_ticket,
     miss,
     new_query_code,
-    new_ticket_no,
     register,
     reply,
     reschedule,
@@ -20,18 +20,19 @@ from tongban_hotline_dispatch.operations.tickets import (
 )
 
 __all__ = [
+    "Outcome",
     "Registration",
     "Report",
     "RowReport",
     "Rules",
     "Step",
+    "acts_for",
     "assign",
     "close",
     "import_file",
     "lock_ticket",
     "miss",
     "new_query_code",
-    "new_ticket_no",
     "register",
     "reply",
     "reschedule",

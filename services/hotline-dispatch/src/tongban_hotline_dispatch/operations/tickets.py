@@ -11,11 +11,11 @@ from tongban_common.http import check_version
 from tongban_common.privacy import Sealer
 from tongban_common.service import Kit
 from tongban_common.timers import Deadline, Due
-from tongban_common.working_days import SHANGHAI, Limit, Unit, WorkingCalendar
-from tongban_hotline_dispatch.domain.deadlines import ReplyLimits, ReplyRule, Term, a_term
-from tongban_hotline_dispatch.domain.ticket import Appeal, Ticket
+from tongban_common.working_days import SHANGHAI, Limit, WorkingCalendar
+from tongban_hotline_dispatch.domain.appeal import Appeal
+from tongban_hotline_dispatch.domain.deadlines import Facts, ReplyLimits, ReplyRule, Term
+from tongban_hotline_dispatch.domain.ticket import Clock, Ticket
 from tongban_hotline_dispatch.events import (
-    Clock,
     DeadlineApproaching,
     DeadlineMissed,
     DeadlineRescheduled,
@@ -41,16 +41,23 @@ class Rules:
         """The same limit for every matter and both clocks: a policy given by value."""
         rules = (ReplyRule(limit=limit),)
         policy = f"one-limit/{limit.amount}-{limit.unit}"
-        limits = replace(self.limits, policy=policy, rules=rules, citizen_extra=0)
+        limits = replace(self.limits, policy=policy, rules=rules, citizen_slack=0)
         return replace(self, limits=limits)
+
+    def citizen_term(self, appeal: Appeal, now: datetime) -> Term:
+        limit = self.limits.pick_for_citizen(Facts.of(appeal))
+        return self.limits.term(self.calendar, limit, start_at=now)
+
+    def reply_term(self, appeal: Appeal, level: str, now: datetime) -> Term:
+        limit = self.limits.pick(Facts.of(appeal, level=level))
+        return self.limits.term(self.calendar, limit, start_at=now)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Registration:
-    """What comes in. The id, the number and the random query code are drawn at the edge."""
+    """What comes in. Its id and the random query code are drawn at the edge."""
 
     ticket_id: UUID
-    ticket_no: str
     query_code: str
     appeal: Appeal
     person: Complainant
@@ -71,11 +78,6 @@ class Step:
         return Move(actor=self.actor, at=now)
 
 
-def new_ticket_no(now: datetime) -> str:
-    """yyMMddHHmmss and six random digits."""
-    return f"{now.astimezone(SHANGHAI):%y%m%d%H%M%S}{secrets.randbelow(10**6):06}"
-
-
 def new_query_code() -> str:
     return f"{secrets.randbelow(10**8):08}"
 
@@ -89,16 +91,17 @@ async def register(
     tx: Transaction, *, new: Registration, rules: Rules, sealer: Sealer, now: datetime
 ) -> Ticket:
     """受理: the citizen's clock starts, and nothing will reset it."""
-    citizen = _citizen_term(new.appeal, rules, now) if new.wants_reply else None
+    tickets = Tickets(tx)
+    citizen = rules.citizen_term(new.appeal, now) if new.wants_reply else None
     ticket = Ticket(
         id=new.ticket_id,
-        ticket_no=new.ticket_no,
+        ticket_no=await tickets.new_number(now),
         query_code=new.query_code,
         appeal=new.appeal,
         registered_at=now,
         citizen_term=citizen,
     )
-    await Tickets(tx).add(ticket, Move(actor=new.actor, at=now))
+    await tickets.add(ticket, Move(actor=new.actor, at=now))
     await Complainants(tx, sealer).add(ticket.id, new.person)
     if citizen is not None:
         await _arm(tx, ticket, Clock.CITIZEN, citizen)
@@ -124,13 +127,10 @@ async def assign(
     ticket = await _get(tickets, step)
     unit = await Units(tx).active(unit_code)
 
-    limit = rules.limits.pick(
-        appeal_type=ticket.appeal.appeal_type, urgency=ticket.appeal.urgency, level=unit.level
-    )
-    term = a_term(rules.calendar, limit, start_at=now, warn_after=rules.limits.warn_after)
+    term = rules.reply_term(ticket.appeal, unit.level, now)
     ticket = ticket.assign(to=unit.code, term=term, at=now)
 
-    await tickets.save(ticket, step.move(now), policy_version=rules.limits.policy)
+    await tickets.save(ticket, step.move(now))
     await _arm(tx, ticket, Clock.UNIT, term)
     tx.publish(
         TicketAssigned(
@@ -138,7 +138,7 @@ async def assign(
             ticket_id=ticket.id,
             unit_code=unit.code,
             reply_due=term.due_at,
-            policy_version=rules.limits.policy,
+            policy_version=term.policy,
             calendar_version=term.calendar_version,
         )
     )
@@ -163,7 +163,7 @@ async def reply(
     ticket = (await _get(tickets, step)).answer(text=text, at=now)
 
     await tickets.save(ticket, step.move(now))
-    await timers.disarm(tx, subject=str(ticket.id), now=now)
+    await _disarm(tx, ticket, now)
     tx.publish(
         TicketReplied(
             occurred_at=now,
@@ -206,7 +206,7 @@ async def warn(tx: Transaction, ticket: Ticket, due: Due) -> None:
             ticket_id=ticket.id,
             unit_code=ticket.unit_code,
             clock=Clock(due.kind),
-            due=due.due_at,
+            due=due.due_at.astimezone(SHANGHAI),
         )
     )
 
@@ -218,7 +218,7 @@ async def miss(tx: Transaction, ticket: Ticket, due: Due) -> None:
             ticket_id=ticket.id,
             unit_code=ticket.unit_code,
             clock=Clock(due.kind),
-            due=due.due_at,
+            due=due.due_at.astimezone(SHANGHAI),
         )
     )
 
@@ -226,32 +226,23 @@ async def miss(tx: Transaction, ticket: Ticket, due: Due) -> None:
 async def reschedule(tx: Transaction, ticket: Ticket, due: Due, old_due: datetime) -> None:
     """A notice on holidays moved an open due moment: the ticket follows its timer."""
     clock = Clock(due.kind)
-    term = Term(
-        start_at=due.start_at,
-        limit=due.limit,
+    term = replace(
+        ticket.terms[clock],
         due_at=due.due_at,
         warn_at=due.warn_at,
         calendar_version=due.calendar_version,
     )
-    moved = ticket.redated(citizen=term) if clock is Clock.CITIZEN else ticket.redated(reply=term)
-    await Tickets(tx).save_redated(moved)
+    await Tickets(tx).save_redated(ticket.redated(clock, term))
     tx.publish(
         DeadlineRescheduled(
             occurred_at=due.now,
             ticket_id=ticket.id,
             clock=clock,
-            old_due=old_due,
-            new_due=due.due_at,
+            old_due=old_due.astimezone(SHANGHAI),
+            new_due=due.due_at.astimezone(SHANGHAI),
             calendar_version=due.calendar_version,
         )
     )
-
-
-def _citizen_term(appeal: Appeal, rules: Rules, now: datetime) -> Term:
-    limit = rules.limits.pick(appeal_type=appeal.appeal_type, urgency=appeal.urgency)
-    if limit.unit is Unit.WORKING_DAYS:
-        limit = replace(limit, amount=limit.amount + rules.limits.citizen_extra)
-    return a_term(rules.calendar, limit, start_at=now, warn_after=rules.limits.warn_after)
 
 
 def _overdue_days(ticket: Ticket, calendar: WorkingCalendar, now: datetime) -> int:
@@ -268,9 +259,9 @@ def _unit_of(ticket: Ticket) -> str:
 
 async def _get(tickets: Tickets, step: Step) -> Ticket:
     ticket = await tickets.get(step.ticket_id)
+    ticket.check_unit(step.unit)
     if step.seen_version is not None:
         check_version(expected=step.seen_version, actual=ticket.version)
-    ticket.check_unit(step.unit)
     return ticket
 
 
@@ -287,3 +278,11 @@ async def _arm(tx: Transaction, ticket: Ticket, clock: Clock, term: Term) -> Non
             calendar_version=term.calendar_version,
         ),
     )
+
+
+async def _disarm(tx: Transaction, ticket: Ticket, now: datetime) -> None:
+    """Stop the clocks that still run. One that ran out stays armed: the sweep tells of the miss,
+    also where the late reply came before it."""
+    for clock, term in ticket.terms.items():
+        if not term.has_run_out(at=now):
+            await timers.disarm(tx, subject=str(ticket.id), kind=clock, now=now)

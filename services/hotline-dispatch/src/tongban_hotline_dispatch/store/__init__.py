@@ -1,15 +1,8 @@
 """The tables of the hotline and the only writers to them."""
 
+from tongban_hotline_dispatch.store.complainants import Complainant, Complainants, complainant
 from tongban_hotline_dispatch.store.reference import UnitNotFound, Units, metadata, unit
-from tongban_hotline_dispatch.store.tickets import (
-    Complainant,
-    Complainants,
-    TicketNotFound,
-    Tickets,
-    complainant,
-    ticket,
-    ticket_move,
-)
+from tongban_hotline_dispatch.store.tickets import TicketNotFound, Tickets, ticket, ticket_move
 
 __all__ = [
     "Complainant",

@@ -1,13 +1,15 @@
 """The rule data of the hotline: `policies/limits.yaml` to the value that the domain works with."""
 
+from collections import Counter
 from decimal import Decimal
 from typing import Self
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from tongban_common.policies import LimitRule, Policy, PolicyKind
+from tongban_common.working_days import Unit
+from tongban_hotline_dispatch.domain.appeal import AppealType, Urgency
 from tongban_hotline_dispatch.domain.deadlines import ReplyLimits, ReplyRule
-from tongban_hotline_dispatch.domain.ticket import AppealType, Urgency
 
 
 class _Part(BaseModel):
@@ -15,16 +17,18 @@ class _Part(BaseModel):
 
 
 class _Line(LimitRule):
-    appeal_type: AppealType | None = None
     urgency: Urgency | None = None
+    matter_code: str | None = None
     level: str | None = None
+    appeal_type: AppealType | None = None
 
     def rule(self) -> ReplyRule:
         return ReplyRule(
             limit=self.limit(),
-            appeal_type=self.appeal_type,
             urgency=self.urgency,
+            matter_code=self.matter_code,
             level=self.level,
+            appeal_type=self.appeal_type,
         )
 
 
@@ -32,44 +36,57 @@ class _Set(_Part):
     title: str = Field(min_length=1)
     rules: list[_Line] = Field(min_length=1)
 
+    @model_validator(mode="after")
+    def _is_unambiguous(self) -> Self:
+        counted = Counter(line.rule().conditions for line in self.rules)
+        for line in self.rules:
+            if counted[line.rule().conditions] > 1:
+                raise ValueError(f"同一条件有多条时限：{line.clause}")
+        return self
 
-class _WarnAfter(_Part):
-    share: Decimal = Field(gt=0, lt=1)
+
+class _WarnPoint(_Part):
+    share: Decimal = Field(gt=0, le=1)
     clause: str = Field(min_length=1)
 
 
-class _CitizenExtra(_Part):
+class _CitizenSlack(_Part):
     working_days: int = Field(ge=0, le=30)
     clause: str = Field(min_length=1)
 
 
 class LimitsPolicy(Policy):
     in_force: str
-    warn_after: _WarnAfter
-    citizen_extra: _CitizenExtra
+    warn_points: dict[Unit, _WarnPoint]
+    citizen_slack: _CitizenSlack
     sets: dict[str, _Set]
 
     @model_validator(mode="after")
-    def _covers_every_matter(self) -> Self:
+    def _covers_every_appeal(self) -> Self:
         if self.in_force not in self.sets:
             raise ValueError(f"in_force 指向的 {self.in_force} 不在 sets 之中")
         for name, each in self.sets.items():
-            limits = self._limits_of(name, each)
-            for appeal_type in AppealType:
-                limits.pick(appeal_type=appeal_type, urgency=Urgency.NORMAL)
+            covered = {rule.appeal_type for rule in _without_other_conditions(each)}
+            missing = [kind for kind in AppealType if not {kind, None} & covered]
+            if missing:
+                raise ValueError(f"{name} 没有这些诉求类型的时限：{'、'.join(missing)}")
         return self
 
     def limits(self) -> ReplyLimits:
         """The set in force."""
-        return self._limits_of(self.in_force, self.sets[self.in_force])
-
-    def _limits_of(self, name: str, chosen: _Set) -> ReplyLimits:
         return ReplyLimits(
-            policy=f"{self.name}/{name}@{self.version}",
-            rules=tuple(line.rule() for line in chosen.rules),
-            warn_after=self.warn_after.share,
-            citizen_extra=self.citizen_extra.working_days,
+            policy=f"{self.name}/{self.in_force}@{self.version}",
+            rules=tuple(line.rule() for line in self.sets[self.in_force].rules),
+            warn_points={unit: point.share for unit, point in self.warn_points.items()},
+            citizen_slack=self.citizen_slack.working_days,
+            slack_clause=self.citizen_slack.clause,
         )
+
+
+def _without_other_conditions(chosen: _Set) -> list[ReplyRule]:
+    """The rules that hold for an ordinary appeal, whatever its matter and its unit."""
+    rules = [line.rule() for line in chosen.rules]
+    return [rule for rule in rules if rule.conditions[:-1] == (None, None, None)]
 
 
 LIMITS = PolicyKind("tongban_hotline_dispatch", "limits.yaml", LimitsPolicy)

@@ -1,4 +1,4 @@
-"""The tables of a ticket: its row, its moves, and the complainant under seal."""
+"""The tables of a ticket: its row, and its moves."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -7,16 +7,18 @@ from typing import Any
 from uuid import UUID
 
 from sqlalchemy import (
+    BindParameter,
     Column,
     DateTime,
     ForeignKey,
     Index,
     Integer,
-    LargeBinary,
     Row,
+    Sequence,
     Table,
     Text,
     Uuid,
+    bindparam,
     insert,
     select,
     text,
@@ -26,17 +28,10 @@ from sqlalchemy.dialects.postgresql import insert as insert_or_not
 
 from tongban_common.db import Transaction
 from tongban_common.errors import Conflict, NotFound
-from tongban_common.privacy import Sealer
-from tongban_common.working_days import Limit, Unit
+from tongban_common.working_days import SHANGHAI, Limit, Unit
+from tongban_hotline_dispatch.domain.appeal import Appeal, AppealType, Channel, Urgency
 from tongban_hotline_dispatch.domain.deadlines import Term
-from tongban_hotline_dispatch.domain.ticket import (
-    Appeal,
-    AppealType,
-    Channel,
-    Status,
-    Ticket,
-    Urgency,
-)
+from tongban_hotline_dispatch.domain.ticket import Status, Ticket
 from tongban_hotline_dispatch.store.reference import metadata
 
 
@@ -48,6 +43,7 @@ def _term_columns(clock: str) -> list[Column[Any]]:
         Column(f"{clock}_clause", Text),
         Column(f"{clock}_due_at", DateTime(timezone=True)),
         Column(f"{clock}_warn_at", DateTime(timezone=True)),
+        Column(f"{clock}_policy", Text),
         Column(f"{clock}_calendar", Text),
     ]
 
@@ -62,6 +58,7 @@ ticket = Table(
     Column("channel_order_no", Text),
     Column("appeal_type", Text, nullable=False),
     Column("urgency", Text, nullable=False),
+    Column("matter_code", Text),
     Column("title", Text, nullable=False),
     Column("content", Text, nullable=False),
     Column("registered_at", DateTime(timezone=True), nullable=False),
@@ -70,11 +67,11 @@ ticket = Table(
     Column("unit_code", Text),
     Column("assigned_at", DateTime(timezone=True)),
     *_term_columns("reply"),
-    Column("policy_version", Text),
     Column("replied_at", DateTime(timezone=True)),
     Column("reply", Text),
     Column("version", Integer, nullable=False),
 )
+serial = Sequence("ticket_serial", metadata=metadata)
 Index(
     "uq_ticket_channel_order",
     ticket.c.channel,
@@ -94,14 +91,55 @@ ticket_move = Table(
     Column("actor", Text, nullable=False),  # the subject of a token, never a name
     Column("unit_code", Text),
 )
-complainant = Table(
-    "complainant",
-    metadata,
-    Column("ticket_id", ForeignKey("ticket.id"), primary_key=True),
-    Column("name", LargeBinary),
-    Column("phone", LargeBinary),
-    Column("address", LargeBinary),
+
+# Built once: a statement that is put together anew for each call costs more than its execution.
+_FIXED = {
+    "id",
+    "ticket_no",
+    "query_code",
+    "channel",
+    "channel_order_no",
+    "appeal_type",
+    "urgency",
+    "matter_code",
+    "title",
+    "content",
+    "registered_at",
+}
+
+
+def _bound(*columns: Column[Any]) -> dict[str, BindParameter[Any]]:
+    return {
+        each.name: bindparam(f"{each.table.name}_{each.name}", None, each.type) for each in columns
+    }
+
+
+_LOCK = select(ticket).where(ticket.c.id == bindparam("ticket_id")).with_for_update()
+_ADDED = (
+    insert_or_not(ticket)
+    .values(_bound(*ticket.c))
+    .on_conflict_do_nothing(
+        index_elements=["channel", "channel_order_no"],
+        index_where=text("channel_order_no IS NOT NULL"),
+    )
+    .returning(ticket.c.id)
+    .cte("added")
 )
+_ADD = (
+    insert(ticket_move)
+    .from_select(
+        [each.name for each in ticket_move.c],
+        select(*_bound(*ticket_move.c).values()).select_from(_ADDED),
+    )
+    .returning(ticket_move.c.version)
+)
+_CHANGE = (
+    update(ticket)
+    .where(ticket.c.id == bindparam("ticket_id"))
+    .values(_bound(*(each for each in ticket.c if each.name not in _FIXED)))
+)
+_MOVE = insert(ticket_move).values(_bound(*ticket_move.c)).add_cte(_CHANGE.cte("changed"))
+_NUMBER = select(serial.next_value())
 
 
 class TicketNotFound(NotFound):
@@ -126,102 +164,29 @@ class Tickets:
 
     async def get(self, ticket_id: UUID) -> Ticket:
         """Locks the ticket: moves on one ticket come one after the other. Raises TicketNotFound."""
-        rows = await self._tx.connection.execute(
-            select(ticket).where(ticket.c.id == ticket_id).with_for_update()
-        )
+        rows = await self._tx.connection.execute(_LOCK, {"ticket_id": ticket_id})
         row = rows.one_or_none()
         if row is None:
             raise TicketNotFound("没有这个工单")
         return ticket_of(row)
 
+    async def new_number(self, now: datetime) -> str:
+        """yyMMddHHmmss and six digits; unique, however many are drawn within one second."""
+        drawn = (await self._tx.connection.execute(_NUMBER)).scalar_one()
+        return f"{now.astimezone(SHANGHAI):%y%m%d%H%M%S}{drawn % 10**6:06}"
+
     async def add(self, new: Ticket, move: Move) -> None:
         """Raises AlreadyTakenIn when the channel's number has a ticket: nothing is taken twice."""
-        added = await self._tx.connection.execute(
-            insert_or_not(ticket)
-            .values(_values(new))
-            .on_conflict_do_nothing(
-                index_elements=["channel", "channel_order_no"],
-                index_where=text("channel_order_no IS NOT NULL"),
-            )
-            .returning(ticket.c.id)
-        )
+        added = await self._tx.connection.execute(_ADD, {**_values(new), **_noted(new, move)})
         if added.one_or_none() is None:
             raise AlreadyTakenIn("该渠道编号的诉求已受理，不重复登记")
-        await self._note(new, move)
 
-    async def save(self, moved: Ticket, move: Move, **pinned: str) -> None:
-        """After a move; `pinned` are the versions that the move fixed."""
-        await self._tx.connection.execute(
-            update(ticket).where(ticket.c.id == moved.id).values({**_changing(moved), **pinned})
-        )
-        await self._note(moved, move)
+    async def save(self, moved: Ticket, move: Move) -> None:
+        """The ticket after a move, and the move in its history, in one statement."""
+        await self._tx.connection.execute(_MOVE, {**_changes(moved), **_noted(moved, move)})
 
     async def save_redated(self, redated: Ticket) -> None:
-        await self._tx.connection.execute(
-            update(ticket).where(ticket.c.id == redated.id).values(_changing(redated))
-        )
-
-    async def _note(self, moved: Ticket, move: Move) -> None:
-        await self._tx.connection.execute(
-            insert(ticket_move).values(
-                ticket_id=moved.id,
-                version=moved.version,
-                status=moved.status,
-                at=move.at,
-                actor=move.actor,
-                unit_code=moved.unit_code,
-            )
-        )
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Complainant:
-    """诉求人, in clear only inside this process."""
-
-    name: str | None = None
-    phone: str | None = None
-    address: str | None = None
-
-    @property
-    def is_anonymous(self) -> bool:
-        return not (self.name or self.phone or self.address)
-
-
-class Complainants:
-    def __init__(self, tx: Transaction, sealer: Sealer) -> None:
-        self._tx = tx
-        self._sealer = sealer
-
-    async def add(self, ticket_id: UUID, person: Complainant) -> None:
-        if person.is_anonymous:
-            return
-        await self._tx.connection.execute(
-            insert(complainant).values(
-                ticket_id=ticket_id,
-                name=self._seal(person.name, ticket_id, "name"),
-                phone=self._seal(person.phone, ticket_id, "phone"),
-                address=self._seal(person.address, ticket_id, "address"),
-            )
-        )
-
-    def _seal(self, value: str | None, ticket_id: UUID, field: str) -> bytes | None:
-        if not value:
-            return None
-        return self._sealer.seal(value, context=f"complainant:{ticket_id}:{field}")
-
-
-def opened(row: Row[Any] | None, ticket_id: UUID, sealer: Sealer) -> Complainant:
-    """A sealed row to a person."""
-    if row is None:
-        return Complainant()
-
-    def clear(field: str) -> str | None:
-        sealed = getattr(row, field)
-        if sealed is None:
-            return None
-        return sealer.open(sealed, context=f"complainant:{ticket_id}:{field}")
-
-    return Complainant(name=clear("name"), phone=clear("phone"), address=clear("address"))
+        await self._tx.connection.execute(_CHANGE, _changes(redated))
 
 
 def ticket_of(row: Row[Any]) -> Ticket:
@@ -235,6 +200,7 @@ def ticket_of(row: Row[Any]) -> Ticket:
             channel_order_no=row.channel_order_no,
             appeal_type=AppealType(row.appeal_type),
             urgency=Urgency(row.urgency),
+            matter_code=row.matter_code,
             title=row.title,
             content=row.content,
         ),
@@ -252,44 +218,55 @@ def ticket_of(row: Row[Any]) -> Ticket:
 
 def _values(new: Ticket) -> dict[str, object]:
     return {
-        "id": new.id,
-        "ticket_no": new.ticket_no,
-        "query_code": new.query_code,
-        "channel": new.appeal.channel,
-        "channel_order_no": new.appeal.channel_order_no,
-        "appeal_type": new.appeal.appeal_type,
-        "urgency": new.appeal.urgency,
-        "title": new.appeal.title,
-        "content": new.appeal.content,
-        "registered_at": new.registered_at,
-        **_changing(new),
+        "ticket_ticket_no": new.ticket_no,
+        "ticket_query_code": new.query_code,
+        "ticket_channel": new.appeal.channel,
+        "ticket_channel_order_no": new.appeal.channel_order_no,
+        "ticket_appeal_type": new.appeal.appeal_type,
+        "ticket_urgency": new.appeal.urgency,
+        "ticket_matter_code": new.appeal.matter_code,
+        "ticket_title": new.appeal.title,
+        "ticket_content": new.appeal.content,
+        "ticket_registered_at": new.registered_at,
+        **_changes(new),
     }
 
 
-def _changing(moved: Ticket) -> dict[str, object]:
+def _changes(moved: Ticket) -> dict[str, object]:
     return {
-        "status": moved.status,
-        "unit_code": moved.unit_code,
-        "assigned_at": moved.assigned_at,
-        "replied_at": moved.replied_at,
-        "reply": moved.reply,
-        "version": moved.version,
-        **_term_values("citizen", moved.citizen_term),
-        **_term_values("reply", moved.reply_term),
+        "ticket_id": moved.id,
+        "ticket_status": moved.status,
+        "ticket_unit_code": moved.unit_code,
+        "ticket_assigned_at": moved.assigned_at,
+        "ticket_replied_at": moved.replied_at,
+        "ticket_reply": moved.reply,
+        "ticket_version": moved.version,
+        **_term_values("ticket_citizen", moved.citizen_term),
+        **_term_values("ticket_reply", moved.reply_term),
+    }
+
+
+def _noted(moved: Ticket, move: Move) -> dict[str, object]:
+    return {
+        "ticket_move_ticket_id": moved.id,
+        "ticket_move_version": moved.version,
+        "ticket_move_status": moved.status,
+        "ticket_move_at": move.at,
+        "ticket_move_actor": move.actor,
+        "ticket_move_unit_code": moved.unit_code,
     }
 
 
 def _term_values(clock: str, term: Term | None) -> dict[str, object]:
-    if term is None:
-        return {}
     return {
-        f"{clock}_start_at": term.start_at,
-        f"{clock}_amount": term.limit.amount,
-        f"{clock}_unit": term.limit.unit,
-        f"{clock}_clause": term.limit.clause,
-        f"{clock}_due_at": term.due_at,
-        f"{clock}_warn_at": term.warn_at,
-        f"{clock}_calendar": term.calendar_version,
+        f"{clock}_start_at": term and term.start_at,
+        f"{clock}_amount": term and term.limit.amount,
+        f"{clock}_unit": term and term.limit.unit,
+        f"{clock}_clause": term and term.limit.clause,
+        f"{clock}_due_at": term and term.due_at,
+        f"{clock}_warn_at": term and term.warn_at,
+        f"{clock}_policy": term and term.policy,
+        f"{clock}_calendar": term and term.calendar_version,
     }
 
 
@@ -305,5 +282,6 @@ def _term(row: Mapping[Any, Any], clock: str) -> Term | None:
         ),
         due_at=row[f"{clock}_due_at"],
         warn_at=row[f"{clock}_warn_at"],
+        policy=row[f"{clock}_policy"],
         calendar_version=row[f"{clock}_calendar"],
     )

@@ -1,0 +1,255 @@
+"""The life of a ticket, and the citizen's look at it."""
+
+from typing import Annotated
+from uuid import UUID
+
+from fastapi import Depends, Path, Query, Response
+from pydantic import BaseModel, ConfigDict, Field
+
+from tongban_common.auth import Principal, require
+from tongban_common.clock import new_id
+from tongban_common.http import (
+    ChangedMeanwhile,
+    IfMatch,
+    IfMatchMissing,
+    Now,
+    Paged,
+    Reads,
+    Router,
+    Tx,
+    no_store,
+    refusals,
+    tag,
+)
+from tongban_common.privacy import Sealer
+from tongban_common.service import Parts
+from tongban_hotline_dispatch import operations, queries
+from tongban_hotline_dispatch.api.views import (
+    DeadlineView,
+    LineView,
+    PageView,
+    PersonView,
+    ProgressView,
+    RegisteredView,
+    TicketDetailView,
+    TicketView,
+)
+from tongban_hotline_dispatch.domain.appeal import Appeal, AppealType, Channel, Urgency
+from tongban_hotline_dispatch.domain.importing import PHONE
+from tongban_hotline_dispatch.domain.ticket import IllegalMove, NotYourTicket, Status
+from tongban_hotline_dispatch.operations import Rules, Step, acts_for
+from tongban_hotline_dispatch.store import Complainant, TicketNotFound, UnitNotFound
+from tongban_hotline_dispatch.store.tickets import AlreadyTakenIn
+
+router = Router(prefix="/hotline/v1/tickets", tags=["工单"])
+public = Router(prefix="/hotline/v1/progress", tags=["进度查询"])
+
+_MOVE_REFUSALS = (TicketNotFound, IllegalMove, ChangedMeanwhile, IfMatchMissing, NotYourTicket)
+TicketId = Annotated[UUID, Path(description="工单标识")]
+
+
+async def _rules_in_force(kit: Parts, now: Now) -> Rules:
+    return await operations.rules_at(kit, now=now)
+
+
+# Stands before Tx where both are parameters: read before the transaction takes its connection.
+InForce = Annotated[Rules, Depends(_rules_in_force)]
+
+
+class _Request(BaseModel):
+    model_config = ConfigDict(extra="forbid", str_strip_whitespace=True)
+
+
+class PersonRequest(_Request):
+    """诉求人. Stored under seal and shown masked."""
+
+    name: str | None = Field(default=None, max_length=100)
+    phone: str | None = Field(default=None, pattern=PHONE)
+    address: str | None = Field(default=None, max_length=300)
+
+
+class RegisterRequest(_Request):
+    channel: Channel
+    channel_order_no: str | None = Field(default=None, min_length=1, max_length=64)
+    appeal_type: AppealType
+    urgency: Urgency = Urgency.NORMAL
+    matter_code: str | None = Field(default=None, min_length=1, max_length=64)
+    title: str = Field(min_length=1, max_length=200)
+    content: str = Field(min_length=1, max_length=20_000)
+    person: PersonRequest = PersonRequest()
+    wants_reply: bool = True
+
+    def appeal(self) -> Appeal:
+        return Appeal(
+            channel=self.channel,
+            channel_order_no=self.channel_order_no,
+            appeal_type=self.appeal_type,
+            urgency=self.urgency,
+            matter_code=self.matter_code,
+            title=self.title,
+            content=self.content,
+        )
+
+
+class AssignRequest(_Request):
+    unit_code: str = Field(min_length=1, max_length=64, description="承办单位编码")
+
+
+class ReplyRequest(_Request):
+    text: str = Field(min_length=1, max_length=20_000, description="答复内容")
+
+
+@router.post("", status_code=201, summary="登记诉求", responses=refusals(AlreadyTakenIn))
+async def register(
+    body: RegisterRequest,
+    response: Response,
+    rules: InForce,
+    tx: Tx,
+    now: Now,
+    kit: Parts,
+    who: Principal = require("ticket:register"),
+) -> RegisteredView:
+    new = operations.Registration(
+        ticket_id=new_id(now),
+        query_code=operations.new_query_code(),
+        appeal=body.appeal(),
+        person=Complainant(**body.person.model_dump()),
+        actor=who.subject,
+        wants_reply=body.wants_reply,
+    )
+    ticket = await operations.register(tx, new=new, rules=rules, sealer=Sealer(kit.secret), now=now)
+    response.headers["Location"] = f"/hotline/v1/tickets/{ticket.id}"
+    no_store(response)
+    tag(response, ticket.version)
+    view = TicketView.of(ticket, now=now).model_dump()
+    return RegisteredView(**view, query_code=ticket.query_code)
+
+
+@router.get("", summary="工单列表")
+async def list_tickets(
+    page: Paged,
+    reads: Reads,
+    now: Now,
+    status: Annotated[Status | None, Query(description="状态")] = None,
+    unit: Annotated[str | None, Query(max_length=64, description="承办单位编码")] = None,
+    overdue: Annotated[bool | None, Query(description="是否超期")] = None,
+    who: Principal = require("ticket:read"),
+) -> PageView:
+    filters = queries.Filters(status=status, unit_code=acts_for(who) or unit, is_overdue=overdue)
+    found = await queries.tickets(reads, filters=filters, page=page, now=now)
+    last = found[-1] if len(found) == page.limit else None
+    return PageView(
+        items=[LineView.of(each, now=now) for each in found],
+        next=last and page.next_cursor(last.key),
+    )
+
+
+@router.get("/{ticket_id}", summary="查看工单", responses=refusals(TicketNotFound))
+async def read(
+    ticket_id: TicketId,
+    response: Response,
+    reads: Reads,
+    now: Now,
+    kit: Parts,
+    who: Principal = require("ticket:read"),
+) -> TicketDetailView:
+    ticket = await queries.one(reads, ticket_id, seen_by=acts_for(who))
+    person = await queries.person(reads, ticket_id, Sealer(kit.secret))
+    tag(response, ticket.version)
+    return TicketDetailView(
+        **TicketView.of(ticket, now=now).model_dump(),
+        person=PersonView(name=person.name, phone=person.phone),
+    )
+
+
+@router.get("/{ticket_id}/deadlines", summary="期限逐日说明", responses=refusals(TicketNotFound))
+async def deadlines(
+    ticket_id: TicketId, reads: Reads, kit: Parts, who: Principal = require("ticket:read")
+) -> list[DeadlineView]:
+    ticket = await queries.one(reads, ticket_id, seen_by=acts_for(who))
+    calendar = await kit.calendars.current()
+    imported = await queries.imported_years(reads)
+    return [
+        DeadlineView.of(clock, term, term.explain(calendar, imported))
+        for clock, term in ticket.terms.items()
+    ]
+
+
+@router.post(
+    "/{ticket_id}/assign", summary="派单", responses=refusals(*_MOVE_REFUSALS, UnitNotFound)
+)
+async def assign(
+    ticket_id: TicketId,
+    body: AssignRequest,
+    expected: IfMatch,
+    response: Response,
+    rules: InForce,
+    tx: Tx,
+    now: Now,
+    who: Principal = require("ticket:assign"),
+) -> TicketView:
+    step = _step(ticket_id, who, expected)
+    ticket = await operations.assign(tx, step=step, unit_code=body.unit_code, rules=rules, now=now)
+    tag(response, ticket.version)
+    return TicketView.of(ticket, now=now)
+
+
+@router.post("/{ticket_id}/sign", summary="签收", responses=refusals(*_MOVE_REFUSALS))
+async def sign(
+    ticket_id: TicketId,
+    expected: IfMatch,
+    response: Response,
+    tx: Tx,
+    now: Now,
+    who: Principal = require("ticket:sign"),
+) -> TicketView:
+    ticket = await operations.sign(tx, step=_step(ticket_id, who, expected), now=now)
+    tag(response, ticket.version)
+    return TicketView.of(ticket, now=now)
+
+
+@router.post("/{ticket_id}/reply", summary="答复", responses=refusals(*_MOVE_REFUSALS))
+async def reply(
+    ticket_id: TicketId,
+    body: ReplyRequest,
+    expected: IfMatch,
+    response: Response,
+    rules: InForce,
+    tx: Tx,
+    now: Now,
+    who: Principal = require("ticket:reply"),
+) -> TicketView:
+    step = _step(ticket_id, who, expected)
+    ticket = await operations.reply(tx, step=step, text=body.text, calendar=rules.calendar, now=now)
+    tag(response, ticket.version)
+    return TicketView.of(ticket, now=now)
+
+
+@router.post("/{ticket_id}/close", summary="办结", responses=refusals(*_MOVE_REFUSALS))
+async def close(
+    ticket_id: TicketId,
+    expected: IfMatch,
+    response: Response,
+    tx: Tx,
+    now: Now,
+    who: Principal = require("ticket:close"),
+) -> TicketView:
+    ticket = await operations.close(tx, step=_step(ticket_id, who, expected), now=now)
+    tag(response, ticket.version)
+    return TicketView.of(ticket, now=now)
+
+
+@public.get("", summary="按工单编号和查询码查询进度", responses=refusals(TicketNotFound))
+async def progress(
+    response: Response,
+    reads: Reads,
+    ticket_no: Annotated[str, Query(max_length=40, description="工单编号")],
+    query_code: Annotated[str, Query(max_length=20, description="查询码")],
+) -> ProgressView:
+    ticket = await queries.progress(reads, ticket_no=ticket_no, query_code=query_code)
+    no_store(response)
+    return ProgressView.of(ticket)
+
+
+def _step(ticket_id: UUID, who: Principal, expected: int) -> Step:
+    return Step(ticket_id=ticket_id, actor=who.subject, unit=acts_for(who), seen_version=expected)

@@ -1,0 +1,101 @@
+from datetime import date
+
+import pytest
+import yaml
+
+from tongban_common.errors import Refusal
+from tongban_common.policies import BadPolicy, access_of, packaged_text
+from tongban_common.service import Kit
+from tongban_common.working_days import Unit
+from tongban_hotline_dispatch.domain.appeal import AppealType, Urgency
+from tongban_hotline_dispatch.domain.deadlines import Facts
+from tongban_hotline_dispatch.store.policies import LIMITS
+
+PACKAGE = "tongban_hotline_dispatch"
+C, H, S, X, R = AppealType  # 咨询 求助 建议 投诉 举报
+TABLE = {
+    "guizhou_default": {(C, "city"): 1, (C, "county"): 2, (H, "city"): 5, (S, "county"): 5}
+    | {(X, "city"): 10, (X, "county"): 12, (R, "city"): 10, (R, "county"): 12},
+    "five_day": dict.fromkeys(((kind, "county") for kind in AppealType), 5),
+    "graded_2_24_7_15": {(C, "city"): 7, (H, "city"): 7, (X, "city"): 15},
+    "two_ten_fifteen": {(C, "city"): 2, (H, "city"): 10, (S, "city"): 10, (X, "city"): 15},
+    "three_seven_fifteen": {(C, "city"): 3, (H, "city"): 7, (S, "city"): 7, (R, "city"): 15},
+}
+
+
+def changed(old: str, new: str) -> str:
+    text = packaged_text(PACKAGE, "limits.yaml")
+    assert old in text
+    return text.replace(old, new, 1)
+
+
+@pytest.mark.parametrize("name", TABLE)
+def test_every_set_that_ships_has_the_limits_of_its_source(name: str) -> None:
+    text = changed("in_force: guizhou_default", f"in_force: {name}")
+    limits = LIMITS.parse(text, where="limits.yaml").limits()
+
+    for (kind, level), amount in TABLE[name].items():
+        facts = Facts(appeal_type=kind, urgency=Urgency.NORMAL, level=level)
+        assert limits.pick(facts).amount == amount, (kind, level)
+    for urgency, hours in ((Urgency.URGENT, 24), (Urgency.CRITICAL, 2)):
+        limit = limits.pick(Facts(appeal_type=X, urgency=urgency, level="county"))
+        assert (limit.amount, limit.unit) == (hours, Unit.HOURS)
+
+
+def test_no_set_is_left_out() -> None:
+    assert set(LIMITS.packaged().sets) == set(TABLE)
+    assert LIMITS.packaged().in_force == "guizhou_default"
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "said"),
+    [
+        ("in_force: guizhou_default", "in_force: nowhere", "nowhere"),
+        ("amount: 1,", "amount: 0,", "第20行"),
+        ("clause: 遵义市12345热线办理时限：咨询类1个工作日", "clause: ''", "第20行"),
+        ("appeal_type: suggestion", "appeal_type: gossip", "第23行"),
+        ("level: county, amount: 2", "amount: 2", "同一条件有多条时限"),
+        ("appeal_type: help, ", "urgency: normal, appeal_type: help, ", "没有这些诉求类型的时限"),
+        ("working_days: 2", "working_days: -1", "citizen_slack.working_days"),
+        ('share: "0.5"', 'share: "1.5"', "warn_points.hours.share"),
+        ("version: 1", "version: 1\nsurprise: 2", "surprise"),
+    ],
+    ids=[
+        "没有的时限组",
+        "时限为零",
+        "没有出处",
+        "未知类型",
+        "同一条件两条时限",
+        "类型没有一般时限",
+        "负数",
+        "提醒晚于期限",
+        "不认识的键",
+    ],
+)
+def test_a_faulty_document_is_refused_with_its_place(old: str, new: str, said: str) -> None:
+    with pytest.raises(BadPolicy, match=said):
+        LIMITS.parse(changed(old, new), where="limits.yaml")
+
+
+async def test_the_packaged_policy_is_in_force_since_the_calendar_begins(kit: Kit) -> None:
+    policy = await kit.policy(LIMITS).at(date(2004, 1, 1))
+
+    assert policy.limits().policy == "hotline-limits/guizhou_default@1"
+    with pytest.raises(Refusal):
+        await kit.policy(LIMITS).at(date(2003, 12, 31))
+
+
+def test_every_permission_that_a_route_asks_for_is_granted_to_somebody() -> None:
+    access = access_of(PACKAGE)
+    granted = set().union(*access.values())
+
+    assert {"outbox:read"} <= access["service"]
+    assert {"metrics:read", "outbox:read"} <= access["operator"]
+    moves = {f"ticket:{move}" for move in ("register", "assign", "sign", "reply", "close")}
+    assert moves | {"ticket:read", "ticket:import", "ticket:all_units"} <= granted
+    assert "ticket:all_units" not in access["unit_officer"]
+
+
+def test_the_documents_are_plain_yaml() -> None:
+    for name in ("limits.yaml", "access.yaml"):
+        assert isinstance(yaml.safe_load(packaged_text(PACKAGE, name)), dict)

@@ -1,0 +1,35 @@
+"""The use cases of scoring: facts into the ledger, decisions on them, and the end of a period."""
+
+from tongban_scoring.operations.entries import (
+    Decision,
+    Fact,
+    Manual,
+    confirm,
+    expire,
+    lock_entry,
+    propose,
+    record_fact,
+    record_manual,
+    reject,
+    reverse,
+)
+from tongban_scoring.operations.periods import Finished, finish_period
+from tongban_scoring.operations.rules import Rules, rules_at
+
+__all__ = [
+    "Decision",
+    "Fact",
+    "Finished",
+    "Manual",
+    "Rules",
+    "confirm",
+    "expire",
+    "finish_period",
+    "lock_entry",
+    "propose",
+    "record_fact",
+    "record_manual",
+    "reject",
+    "reverse",
+    "rules_at",
+]

@@ -1,0 +1,194 @@
+"""Periods, scorecards with their lines, and red-line cases: written once, when a period ends."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from uuid import UUID
+
+from sqlalchemy import (
+    Column,
+    Date,
+    DateTime,
+    ForeignKey,
+    Index,
+    Integer,
+    Numeric,
+    Table,
+    Text,
+    Uuid,
+    insert,
+)
+from sqlalchemy.dialects.postgresql import JSONB
+from sqlalchemy.dialects.postgresql import insert as insert_or_not
+
+from tongban_common.db import Transaction
+from tongban_common.errors import NotFound
+from tongban_scoring.domain.card import Scorecard
+from tongban_scoring.domain.period import Period
+from tongban_scoring.domain.rules import RuleBook
+from tongban_scoring.store.reference import metadata
+
+period = Table(
+    "period",
+    metadata,
+    Column("id", Uuid, primary_key=True),
+    Column("code", Text, nullable=False, unique=True),
+    Column("starts_on", Date, nullable=False),
+    Column("ends_on", Date, nullable=False),
+    Column("rule_book", Text, nullable=False),
+    Column("rule_book_version", Integer, nullable=False),
+    Column("finished_at", DateTime(timezone=True), nullable=False),
+)
+scorecard = Table(
+    "scorecard",
+    metadata,
+    Column("id", Uuid, primary_key=True),
+    Column("period_id", ForeignKey("period.id"), nullable=False),
+    Column("window_code", Text, nullable=False),
+    Column("unit_code", Text, nullable=False),
+    Column("score", Numeric(8, 2), nullable=False),
+    Column("grade", Text, nullable=False),
+    Column("rank", Integer),
+    Column("bonus", Numeric(8, 2), nullable=False),
+    Column("deduction", Numeric(8, 2), nullable=False),
+    Column("formula", Text, nullable=False),
+    Column("handled", Integer, nullable=False),
+)
+Index("uq_scorecard_period_window", scorecard.c.period_id, scorecard.c.window_code, unique=True)
+scorecard_line = Table(
+    "scorecard_line",
+    metadata,
+    Column("scorecard_id", ForeignKey("scorecard.id"), primary_key=True),
+    Column("position", Integer, primary_key=True),
+    Column("entry_id", ForeignKey("entry.id"), nullable=False),
+    Column("rule_id", Text, nullable=False),
+    Column("label", Text, nullable=False),
+    Column("clause", Text, nullable=False),
+    Column("side", Text, nullable=False),
+    Column("quantity", Numeric(8, 2), nullable=False),
+    Column("amount", Numeric(8, 2), nullable=False),
+    Column("points", Numeric(8, 2), nullable=False),
+    Column("day", Text, nullable=False),
+    Column("notes", JSONB, nullable=False),
+)
+red_line_case = Table(
+    "red_line_case",
+    metadata,
+    Column("id", Uuid, primary_key=True),
+    Column("scorecard_id", ForeignKey("scorecard.id"), nullable=False),
+    Column("red_line_id", Text, nullable=False),
+    Column("label", Text, nullable=False),
+    Column("staff_code", Text, nullable=False),
+    Column("state", Text, nullable=False),  # suspected: two inspectors look into it
+    Column("opened_at", DateTime(timezone=True), nullable=False),
+)
+
+
+class PeriodNotFound(NotFound):
+    code = "period.not_found"
+
+
+class ScorecardNotFound(NotFound):
+    code = "scorecard.not_found"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class WindowCard:
+    """A computed card with whose it is."""
+
+    id: UUID
+    window_code: str
+    unit_code: str
+    rank: int | None
+    handled: int
+    card: Scorecard
+
+
+class Cards:
+    def __init__(self, tx: Transaction) -> None:
+        self._tx = tx
+
+    async def open_period(
+        self, period_id: UUID, wanted: Period, book: RuleBook, *, now: datetime
+    ) -> bool:
+        """False when a period of this code is finished already."""
+        added = await self._tx.connection.execute(
+            insert_or_not(period)
+            .values(
+                id=period_id,
+                code=wanted.code,
+                starts_on=wanted.starts_on,
+                ends_on=wanted.ends_on,
+                rule_book=book.name,
+                rule_book_version=book.version,
+                finished_at=now,
+            )
+            .on_conflict_do_nothing()
+            .returning(period.c.id)
+        )
+        return added.one_or_none() is not None
+
+    async def add(
+        self, period_id: UUID, cards: Sequence[WindowCard], *, ids: Sequence[UUID], now: datetime
+    ) -> None:
+        """All cards of a period at once; `ids` are for the red-line cases."""
+        if not cards:
+            return
+        execute = self._tx.connection.execute
+        await execute(insert(scorecard), [_card_row(period_id, each) for each in cards])
+        lines = [row for each in cards for row in _line_rows(each)]
+        if lines:
+            await execute(insert(scorecard_line), lines)
+        found = [(each, case) for each in cards for case in each.card.red_line_cases]
+        if found:
+            await execute(
+                insert(red_line_case),
+                [
+                    {
+                        "id": case_id,
+                        "scorecard_id": each.id,
+                        "red_line_id": case.red_line_id,
+                        "label": case.label,
+                        "staff_code": case.staff_code,
+                        "state": "suspected",
+                        "opened_at": now,
+                    }
+                    for case_id, (each, case) in zip(ids, found, strict=False)
+                ],
+            )
+
+
+def _card_row(period_id: UUID, each: WindowCard) -> dict[str, object]:
+    return {
+        "id": each.id,
+        "period_id": period_id,
+        "window_code": each.window_code,
+        "unit_code": each.unit_code,
+        "score": each.card.score,
+        "grade": each.card.grade,
+        "rank": each.rank,
+        "bonus": each.card.bonus,
+        "deduction": each.card.deduction,
+        "formula": each.card.formula,
+        "handled": each.handled,
+    }
+
+
+def _line_rows(each: WindowCard) -> list[dict[str, object]]:
+    return [
+        {
+            "scorecard_id": each.id,
+            "position": position,
+            "entry_id": line.entry_id,
+            "rule_id": line.rule_id,
+            "label": line.label,
+            "clause": line.clause,
+            "side": line.side,
+            "quantity": line.quantity,
+            "amount": line.amount,
+            "points": line.points,
+            "day": line.day,
+            "notes": list(line.notes),
+        }
+        for position, line in enumerate(each.card.lines, start=1)
+    ]
