@@ -12,6 +12,7 @@ import orjson
 import structlog
 from fastapi import FastAPI, Request, Response
 from fastapi.exceptions import RequestValidationError
+from fastapi.openapi.utils import get_openapi
 from pydantic import BaseModel
 from sqlalchemy.exc import SQLAlchemyError
 from starlette.exceptions import HTTPException
@@ -99,6 +100,9 @@ class Problem(BaseModel):
     errors: list[FieldFault] | None = None
 
 
+_CONTENT = {"application/problem+json": {"schema": {"$ref": "#/components/schemas/Problem"}}}
+
+
 class RefusedBody(HTTPException):
     """A body refused while it was read. FastAPI lets an HTTPException through, nothing else."""
 
@@ -115,10 +119,35 @@ def refusals(*kinds: type[errors.Refusal]) -> dict[int | str, dict[str, Any]]:
     return {
         status: {
             "description": f"{_TITLES[status]}：{'、'.join(names)}",
-            "content": {"application/problem+json": {"schema": Problem.model_json_schema()}},
+            "content": _CONTENT,
         }
         for status, names in sorted(codes.items())
     }
+
+
+def document(app: FastAPI) -> dict[str, Any]:
+    """The OpenAPI document: every operation says that it fails with a Problem; pages are left out.
+
+    FastAPI's own schema of validation errors goes: it promises to echo the rejected input.
+    """
+    made: dict[str, Any] = get_openapi(
+        title=app.title, version=app.version, openapi_version=app.openapi_version, routes=app.routes
+    )
+    schemas = made.setdefault("components", {}).setdefault("schemas", {})
+    for name in ("HTTPValidationError", "ValidationError"):
+        schemas.pop(name, None)
+    problem_schema = Problem.model_json_schema(ref_template="#/components/schemas/{model}")
+    schemas.update(problem_schema.pop("$defs"), Problem=problem_schema)
+    made["paths"] = {
+        path: operations for path, operations in made["paths"].items() if "/v1/" in path
+    }
+    for operations in made["paths"].values():
+        for operation in operations.values():
+            answers = operation["responses"]
+            if "application/json" in answers.get("422", {}).get("content", {}):
+                del answers["422"]
+            answers["default"] = {"description": "未能办理", "content": _CONTENT}
+    return made
 
 
 def status_of(kind: type[errors.Refusal]) -> int:
@@ -158,6 +187,7 @@ def problem(
 
 
 def install(app: FastAPI) -> None:
+    app.openapi = lambda: document(app)  # type: ignore[method-assign]  # FastAPI's documented way
     app.add_exception_handler(errors.Refusal, _refused)
     app.add_exception_handler(RequestValidationError, _invalid)
     app.add_exception_handler(HTTPException, _http)
