@@ -240,6 +240,18 @@ async def test_a_session_cookie_is_not_accepted_from_another_site(
     assert ours.status_code == 201
 
 
+async def test_a_session_that_ran_out_leaves_public_pages_readable(
+    client: Client, issuer: DevelopmentIssuer
+) -> None:
+    client.cookies.set(SESSION_COOKIE, issuer.token(subject="x", roles=["counter"], hours=-1))
+
+    read = await client.get(URL)
+    write = await client.post(URL, json={}, headers={"Origin": "http://testserver"})
+
+    assert read.status_code == 200
+    assert_problem(write, 401, "auth.bad_token")
+
+
 async def test_health_is_open_and_metrics_are_not(client: Client) -> None:
     assert (await client.get("/livez")).status_code == 200
     assert (await client.get("/readyz")).status_code == 200

@@ -16,12 +16,13 @@ from tongban_publishing import operations
 from tongban_publishing.domain.bulletin import Bulletin
 from tongban_publishing.main import SERVICE
 from tongban_publishing.operations import Step
-from tongban_publishing.queries import bulletin_of
 from tongban_publishing.store import bulletin
+from tongban_publishing.store.bulletins import bulletin_of
 
 ENDED = datetime(2026, 7, 2, 9, 0, tzinfo=SHANGHAI)
 PERIOD = "019807cd-0000-7000-8000-00000000000{}"
 
+Card = Callable[..., dict[str, Any]]
 Told = Callable[..., Envelope]
 Drafted = Callable[..., Awaitable[Bulletin]]
 Published = Callable[..., Awaitable[Bulletin]]
@@ -43,20 +44,26 @@ def approver(client: Client) -> Client:
     return client.as_("approver", subject="a-1")
 
 
-def card(number: int, **more: Any) -> dict[str, Any]:
-    return {
-        "scorecard_id": f"019807cd-1111-7000-8000-{number:012}",
-        "window_code": f"W{number:03}",
-        "unit_code": "A1",
-        "score": "97.5",
-        "grade": "优秀",
-        "rank": number,
-        **more,
-    }
+@pytest.fixture
+def card() -> Card:
+    """One window's result as scoring announces it."""
+
+    def make(number: int, **more: Any) -> dict[str, Any]:
+        return {
+            "scorecard_id": f"019807cd-1111-7000-8000-{number:012}",
+            "window_code": f"W{number:03}",
+            "unit_code": "A1",
+            "score": "97.5",
+            "grade": "优秀",
+            "rank": number,
+            **more,
+        }
+
+    return make
 
 
 @pytest.fixture
-def finished() -> Told:
+def finished(card: Card) -> Told:
     """The end of a period as scoring announces it."""
 
     def tell(n: int = 1, period: int = 1, **more: Any) -> Envelope:

@@ -1,3 +1,4 @@
+from datetime import datetime
 from typing import Any
 
 from sqlalchemy import func, select
@@ -6,10 +7,9 @@ from tongban_common.events import Envelope, shard_of
 from tongban_common.inbox import dead_letter
 from tongban_common.service import Kit, Service
 from tongban_common.timers import timer
+from tongban_common.working_days import SHANGHAI
 from tongban_publishing import queries
 from tongban_publishing.store import bulletin, bulletin_score
-
-from .conftest import ENDED, card
 
 DIRECTORY = "tongban.intake.directory.v1"
 
@@ -20,7 +20,7 @@ def directory(n: int, fact: str, **data: Any) -> Envelope:
         source="/tongban/intake",
         type=f"tongban.intake.{fact}.v1",
         subject="A1",
-        time=ENDED,
+        time=datetime(2026, 7, 2, 9, 0, tzinfo=SHANGHAI),
         topic=DIRECTORY,
         shard=shard_of("A1"),
         n=n,
@@ -30,7 +30,9 @@ def directory(n: int, fact: str, **data: Any) -> Envelope:
 
 async def count(kit: Kit, table: Any) -> int:
     async with kit.db.reading() as connection:
-        found: int = (await connection.execute(select(func.count()).select_from(table))).scalar_one()
+        found: int = (
+            await connection.execute(select(func.count()).select_from(table))
+        ).scalar_one()
         return found
 
 
@@ -55,7 +57,7 @@ async def test_a_finished_period_becomes_one_draft_however_often_it_is_told(
 
 
 async def test_a_period_of_150_windows_is_kept_whole_in_the_order_of_rank(
-    service: Service, kit: Kit, finished: Any
+    service: Service, kit: Kit, finished: Any, card: Any
 ) -> None:
     cards = [card(number, rank=151 - number if number > 1 else None) for number in range(1, 151)]
 
@@ -97,7 +99,7 @@ async def test_units_and_windows_are_shown_by_their_latest_name(
 
 
 async def test_nothing_of_a_person_gets_into_a_bulletin(
-    service: Service, kit: Kit, finished: Any
+    service: Service, kit: Kit, finished: Any, card: Any
 ) -> None:
     told = finished(scorecards=[card(1, staff_name="张三丰", staff_code="S-77")])
 

@@ -23,6 +23,7 @@ from tongban_common.errors import Forbidden, Unauthenticated
 
 SESSION_COOKIE = "tongban_session"
 ALGORITHMS = ["RS256", "ES256", "EdDSA", "Ed25519"]
+_SAFE_METHODS = frozenset({"GET", "HEAD", "OPTIONS"})
 _REFRESH_SECONDS = 60
 _LEEWAY_SECONDS = 60
 
@@ -84,11 +85,22 @@ class StaffTokens:
 
     async def authenticate(self, request: Request) -> Principal | None:
         token = _bearer(request)
-        if token is None:
-            token = request.cookies.get(SESSION_COOKIE)
-            if token is not None:
-                _refuse_cross_site(request)
-        return None if token is None else await self.verify(token)
+        if token is not None:
+            return await self.verify(token)
+        return await self._of_session(request)
+
+    async def _of_session(self, request: Request) -> Principal | None:
+        """A session that ran out makes a reader anonymous; a public page stays readable."""
+        session = request.cookies.get(SESSION_COOKIE)
+        if session is None:
+            return None
+        _refuse_cross_site(request)
+        try:
+            return await self.verify(session)
+        except BadToken:
+            if request.method in _SAFE_METHODS:
+                return None
+            raise
 
     async def verify(self, token: str) -> Principal:
         if len(token) > 8192:
@@ -171,7 +183,7 @@ def _bearer(request: Request) -> str | None:
 
 def _refuse_cross_site(request: Request) -> None:
     """A cookie alone does not prove that the page asking is ours."""
-    if request.method in {"GET", "HEAD", "OPTIONS"}:
+    if request.method in _SAFE_METHODS:
         return
     origin = request.headers.get("origin")
     if origin is not None and origin.partition("://")[2] != request.headers.get("host"):

@@ -131,7 +131,10 @@ async def run_worker(
     wire = kafka.KafkaWire(bootstrap=settings.kafka, partitions=settings.kafka_partitions)
     inbox = service.inbox(kit, repair=peers.missing)
     await kafka.ensure_topics(
-        settings.kafka, [*service.topics, *inbox.topics], partitions=settings.kafka_partitions
+        settings.kafka,
+        [*service.topics, *inbox.topics],
+        partitions=settings.kafka_partitions,
+        replicas=settings.kafka_replicas,
     )
     try:
         async with asyncio.TaskGroup() as group:

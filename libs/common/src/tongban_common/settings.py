@@ -24,6 +24,7 @@ class ServiceSettings(BaseSettings):
     database_pool: int = Field(default=10, ge=2, le=100)
     kafka: str | None = Field(default=None, description="host:port of the brokers, for the worker")
     kafka_partitions: int = Field(default=8, ge=1, le=64)
+    kafka_replicas: int = Field(default=1, ge=1, le=7, description="of the topics that are made")
     kafka_session_timeout_ms: int = Field(default=15_000, ge=1_000)
     secret: SecretStr = Field(min_length=16, description="signs cursors and links, seals fields")
     issuer: str | None = Field(default=None, description="OIDC issuer of the staff tokens")

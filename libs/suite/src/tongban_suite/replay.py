@@ -238,7 +238,8 @@ async def _result(city: City, tally: Tally, seconds: float) -> dict[str, Any]:
             counted = await connection.execute(
                 select(outbox.c.type, func.count()).group_by(outbox.c.type)
             )
-            events.update(dict(counted.tuples().all()))
+            for type_, number in counted:
+                events[type_] += number
             gaps += await _count(connection, select(func.count()).select_from(inbox_gap))
             letters += await _count(connection, select(func.count()).select_from(dead_letter))
             fired += await _count(

@@ -210,20 +210,21 @@ def _feed(bulletins: Sequence[Bulletin], base: str, now: datetime) -> bytes:
     author = ElementTree.SubElement(root, f"{{{_ATOM}}}author")
     _add(author, "name", "通办 · 政务服务")
     for each in bulletins:
-        entry = ElementTree.SubElement(root, f"{{{_ATOM}}}entry")
-        is_withdrawn = each.status is Status.WITHDRAWN
-        _add(entry, "id", f"urn:uuid:{each.id}")
-        _add(entry, "title", f"已撤回：{each.title}" if is_withdrawn else each.title)
-        _add(entry, "updated", _instant(_changed(each)))
-        _add(entry, "published", _instant(each.published_at or now))
-        _add(
-            entry,
-            "summary",
-            f"撤回理由：{each.withdrawal}" if is_withdrawn else f"索引号：{each.index_no}",
-        )
-        _link(entry, f"{base}/publishing/bulletins/{each.id}", "alternate")
+        _entry(root, each, base)
     document: bytes = ElementTree.tostring(root, encoding="utf-8", xml_declaration=True)
     return document
+
+
+def _entry(root: ElementTree.Element, bulletin: Bulletin, base: str) -> None:
+    entry = ElementTree.SubElement(root, f"{{{_ATOM}}}entry")
+    is_withdrawn = bulletin.status is Status.WITHDRAWN
+    _add(entry, "id", f"urn:uuid:{bulletin.id}")
+    _add(entry, "title", f"已撤回：{bulletin.title}" if is_withdrawn else bulletin.title)
+    _add(entry, "updated", _instant(_changed(bulletin)))
+    _add(entry, "published", _instant(bulletin.published_at or bulletin.drafted_at))
+    said = f"撤回理由：{bulletin.withdrawal}" if is_withdrawn else f"索引号：{bulletin.index_no}"
+    _add(entry, "summary", said)
+    _link(entry, f"{base}/publishing/bulletins/{bulletin.id}", "alternate")
 
 
 def _add(parent: ElementTree.Element, tag_name: str, value: str) -> None:

@@ -143,7 +143,10 @@ async def miss(tx: Transaction, bulletin: Bulletin, due: Due) -> None:
 
 
 async def reschedule(tx: Transaction, bulletin: Bulletin, due: Due, old_due: datetime) -> None:
-    await Bulletins(tx).save(bulletin.rescheduled(due.due_at))
+    moved = bulletin.rescheduled(due.due_at)
+    await Bulletins(tx).save(moved)
+    if moved.published_at is not None and not moved.is_overdue(due.now):
+        await timers.disarm(tx, subject=due.subject, now=due.now)
     tx.publish(
         DeadlineRescheduled(
             occurred_at=due.now,

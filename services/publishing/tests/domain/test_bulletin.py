@@ -113,8 +113,6 @@ def test_the_title_says_which_period(code: str, title: str) -> None:
     assert title_of(code, date(2026, 4, 1), date(2026, 6, 30)) == title
 
 
-@pytest.mark.parametrize(
-    ("serial", "number"), [(1, "X/202607-00001"), (12345, "X/202607-12345")]
-)
+@pytest.mark.parametrize(("serial", "number"), [(1, "X/202607-00001"), (12345, "X/202607-12345")])
 def test_the_index_number_names_publisher_month_and_serial(serial: int, number: str) -> None:
     assert index_number("X", date(2026, 7, 9), serial) == number

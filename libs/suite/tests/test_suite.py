@@ -1,0 +1,144 @@
+import re
+from datetime import UTC, datetime
+from pathlib import Path
+
+import httpx
+import orjson
+import pytest
+from rich.console import Console
+from typer.testing import CliRunner
+
+from tongban_common.working_days import bundled, to_document
+from tongban_suite.city import SERVICES, City
+from tongban_suite.demo import build_demo, review_links
+from tongban_suite.home import Home
+from tongban_suite.main import cli
+from tongban_suite.run import gateway
+
+NOW = datetime(2026, 11, 22, 2, 0, tzinfo=UTC)
+
+
+@pytest.fixture
+async def demo(city: City) -> City:
+    await build_demo(city, today=NOW, console=Console(quiet=True))
+    return city
+
+
+async def test_the_demo_city_lives_a_quarter_and_every_page_opens(
+    demo: City, tmp_path: Path
+) -> None:
+    transport = httpx.ASGITransport(app=gateway(demo, Home(tmp_path)))
+    async with httpx.AsyncClient(transport=transport, base_url="http://test") as client:
+        portal = await client.get("/")
+        bulletin = re.search(r'href="(/publishing/bulletins/[0-9a-f-]+)"', portal.text)
+        assert bulletin is not None
+        page = await client.get(bulletin.group(1))
+        card = re.search(r'href="(/scoring/scorecards/[0-9a-f-]+)"', page.text)
+        assert card is not None
+        assert "得分如何算出" in (await client.get(card.group(1))).text
+        assert (await client.get("/hotline/tickets")).status_code == 401
+        assert "<feed" in (await client.get("/publishing/feed.atom")).text
+
+
+async def test_a_role_is_picked_on_the_sign_in_page(demo: City, tmp_path: Path) -> None:
+    home = Home(tmp_path)
+    for station in demo.stations.values():
+        assert station.kit.settings.issuer is not None
+    transport = httpx.ASGITransport(app=gateway(demo, home))
+    async with httpx.AsyncClient(transport=transport, base_url="http://test") as client:
+        choices = await client.get("/sign-in")
+        answer = await client.post("/sign-in", data={"role": "dispatcher"})
+        left = await client.post("/sign-out")
+
+    assert "话务" in choices.text
+    assert answer.status_code == 303
+    assert "HttpOnly" in answer.headers["set-cookie"]
+    assert left.status_code == 303
+
+
+async def test_the_demo_prints_a_review_link_that_opens(demo: City, tmp_path: Path) -> None:
+    (link,) = await review_links(demo, "http://test")
+    transport = httpx.ASGITransport(app=gateway(demo, Home(tmp_path)))
+    async with httpx.AsyncClient(transport=transport, base_url="http://test") as client:
+        page = await client.get(link)
+
+    assert page.status_code in {200, 410}
+    assert "评价" in page.text
+
+
+async def test_nothing_is_lost_doubled_or_dead_in_the_demo(demo: City) -> None:
+    for station in demo.stations.values():
+        assert station.inbox.outcomes["gap"] == 0
+        assert station.inbox.outcomes["duplicate"] == 0
+        assert station.inbox.outcomes["dead"] == 0
+
+
+async def test_no_page_loads_anything_from_another_host(demo: City, tmp_path: Path) -> None:
+    transport = httpx.ASGITransport(app=gateway(demo, Home(tmp_path)))
+    async with httpx.AsyncClient(transport=transport, base_url="http://test") as client:
+        for path in ("/", "/publishing/bulletins", "/scoring/scorecards", "/scoring/rules"):
+            page = await client.get(path)
+            loaded = re.findall(r'(?:src|href)="(https?://[^"]+)"', page.text)
+            assert loaded == [], path
+            assert "default-src 'self'" in page.headers["content-security-policy"]
+
+
+def test_the_command_mounts_the_five_services_and_its_own() -> None:
+    shown = CliRunner().invoke(cli, ["--help"])
+
+    for name in (*(service.short for service in SERVICES), "run", "replay", "doctor", "token"):
+        assert name in shown.output
+
+
+@pytest.mark.parametrize("short", [service.short for service in SERVICES])
+def test_every_service_offers_the_same_commands(short: str) -> None:
+    shown = CliRunner().invoke(cli, [short, "--help"])
+
+    for name in ("api", "worker", "migrate", "policies", "dlq", "calendar"):
+        assert name in shown.output
+
+
+def test_a_token_of_the_development_issuer_names_the_role(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("TONGBAN_HOME", str(tmp_path))
+
+    issued = CliRunner().invoke(cli, ["token", "--role", "dispatcher", "--unit", "A3"])
+
+    assert issued.output.count(".") == 2
+
+
+def test_the_doctor_says_what_is_missing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("TONGBAN_HOME", str(tmp_path))
+    quiet = CliRunner().invoke(cli, ["doctor"])
+    monkeypatch.setenv("TONGBAN_HOTLINE_PORT", "8000")
+    loud = CliRunner().invoke(cli, ["doctor"])
+
+    assert quiet.exit_code == 0
+    assert "make run" in quiet.output
+    assert loud.exit_code == 1
+    assert "TONGBAN_HOTLINE_DATABASE_URL" in loud.output
+
+
+async def test_a_later_notice_moves_the_open_deadlines_of_the_city(city: City, demo: City) -> None:
+    year = bundled().years[2026]
+    notice = {
+        **to_document(year),
+        "version": year.version + 1,
+        "notice": "测试通知",
+        "days_off": {
+            **{day.isoformat(): name for day, name in year.days_off.items()},
+            **{f"2026-12-{day:02}": "临时放假" for day in (1, 2, 3, 4)},
+        },
+    }
+    hotline = city.stations["hotline"]
+
+    moved = await hotline.kit.calendars.import_year(
+        orjson.loads(orjson.dumps(notice)), where="notice.json", sweeper=hotline.sweeper, now=NOW
+    )
+    again = await hotline.kit.calendars.import_year(
+        orjson.loads(orjson.dumps(notice)), where="notice.json", sweeper=hotline.sweeper, now=NOW
+    )
+
+    assert moved > 0
+    assert again == 0
