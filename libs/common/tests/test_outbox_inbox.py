@@ -1,4 +1,5 @@
 import asyncio
+import json
 from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime
 from uuid import UUID, uuid4
@@ -361,6 +362,20 @@ async def test_undecodable_bytes_are_kept(kit: Kit) -> None:
     "raw", [b"", b"\xff", b"[]", b"{}", b'{"specversion":"1.0"}', b'{"a":' * 2000, b"null"]
 )
 def test_what_is_not_an_envelope_is_refused(raw: bytes) -> None:
+    with pytest.raises(BadEnvelope):
+        Envelope.from_bytes(raw, topic=toy_service.TOPIC)
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [("subject", "a\0b"), ("type", "a\0b"), ("n", 2**63), ("time", "0001-01-01T00:00:00Z")],
+)
+def test_what_no_database_can_hold_is_refused_before_it_stops_a_shard(
+    name: str, value: object
+) -> None:
+    envelope = an_envelope(Counted.type, 3, counter_id=str(uuid4()), value=9)
+    raw = json.dumps(json.loads(envelope.to_bytes()) | {name: value}).encode()
+
     with pytest.raises(BadEnvelope):
         Envelope.from_bytes(raw, topic=toy_service.TOPIC)
 

@@ -8,10 +8,10 @@ import hashlib
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import Any, ClassVar
+from typing import Annotated, Any, ClassVar
 
 import orjson
-from pydantic import AwareDatetime, BaseModel, ConfigDict, Field
+from pydantic import AfterValidator, AwareDatetime, BaseModel, ConfigDict, Field
 
 from tongban_common.errors import BadInput
 
@@ -112,16 +112,26 @@ class Envelope:
         )
 
 
+def _storable(value: str) -> str:
+    """PostgreSQL has no NUL in text: one in a name would stop its shard for ever."""
+    if "\0" in value:
+        raise ValueError("NUL")
+    return value
+
+
+_Name = Annotated[str, Field(min_length=1), AfterValidator(_storable)]
+
+
 class _Document(BaseModel):
     model_config = ConfigDict(extra="ignore")
 
     specversion: str = Field(pattern=r"^1\.0$")
-    id: str = Field(min_length=1)
-    source: str = Field(min_length=1)
-    type: str = Field(min_length=1)
-    subject: str = Field(min_length=1)
-    time: AwareDatetime
+    id: _Name
+    source: _Name
+    type: _Name
+    subject: _Name
+    time: AwareDatetime = Field(ge=datetime(1970, 1, 1, tzinfo=UTC))
     shard: int = Field(ge=0, lt=SHARDS)
-    n: int = Field(ge=1)
+    n: int = Field(ge=1, lt=2**63)
     data: dict[str, Any]
     traceparent: str | None = None
