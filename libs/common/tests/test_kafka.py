@@ -1,20 +1,25 @@
 import ast
 import asyncio
+import gc
 import inspect
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager, suppress
+from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
 from uuid import UUID, uuid4
 
 import pytest
 import toy_service
 from aiokafka import AIOKafkaConsumer, AIOKafkaProducer
+from aiokafka.errors import KafkaError
 from sqlalchemy import func, select
 from test_outbox_inbox import counted, values_seen
 from toy_service import TOPIC, TOY, seen
 
 from tongban_common import kafka
 from tongban_common.brokers import Broker
+from tongban_common.events import Envelope, shard_of
 from tongban_common.inbox import Inbox, dead_letter
 from tongban_common.kafka import CONSUMER, PRODUCER, KafkaWire, consume
 from tongban_common.service import Kit
@@ -35,6 +40,7 @@ async def consuming(broker: Broker, *inboxes: Inbox) -> AsyncIterator[None]:
     ]
     try:
         yield
+        assert not any(each.done() for each in tasks)  # none ended on its own
     finally:
         stop.set()
         await asyncio.gather(*tasks)
@@ -216,3 +222,168 @@ async def test_a_broker_that_dies_and_returns_loses_nothing(
     assert await values_seen(kit.db, counter_id) == list(range(1, 21))
     assert await values_seen(kit.db, other) == list(range(1, 21))
     assert toy_service.UNLUCKY["value"] == -1
+
+
+@pytest.mark.kafka
+async def test_a_partition_that_is_stuck_stops_no_other(
+    kit: Kit, broker: Broker, wire: KafkaWire
+) -> None:
+    inbox = Moody(kit.db, consumer=TOY.short, subscriptions=TOY.subscriptions(kit))
+    relay = TOY.relay(kit, wire)
+
+    async with consuming(broker, inbox):
+        sent, others = 0, 0
+        for _ in range(16):
+            fresh = [uuid4() for _ in range(8)]
+            for each in fresh:
+                await counted(kit.db, each, 1)
+            await relay.drain()
+            sent += len(fresh)
+            others += sum(shard_of(str(each)) % PARTITIONS != 0 for each in fresh)
+            await eventually(partial(_reached, kit, others), seconds=5)
+            await asyncio.sleep(0.3)
+        assert await effects(kit) == others
+        assert 0 < inbox.refused < 9  # ever more rarely, though the others go on well
+        inbox.is_mended = True
+        await eventually(lambda: _reached(kit, sent))
+
+    assert await effects(kit) == sent
+
+
+class Moody(Inbox):
+    """Refuses the first partition until it is mended, as when what it needs is away."""
+
+    is_mended = False
+    refused = 0
+
+    async def apply(self, envelopes: Sequence[Envelope]) -> None:
+        if not self.is_mended and any(each.shard % PARTITIONS == 0 for each in envelopes):
+            self.refused += 1
+            raise ConnectionError
+        await super().apply(envelopes)
+
+
+@pytest.mark.kafka
+async def test_a_consumer_that_falls_silent_is_replaced(
+    kit: Kit, broker: Broker, wire: KafkaWire, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(kafka, "WATCH_SECONDS", 1)
+    monkeypatch.setattr(kafka, "AIOKafkaConsumer", FallsSilent)
+    await counted(kit.db, uuid4(), 5)
+    await TOY.relay(kit, wire).drain()
+
+    async with consuming(broker, TOY.inbox(kit)):
+        await eventually(lambda: _reached(kit, 5), seconds=60)
+
+    assert FallsSilent.made == 2
+
+
+class FallsSilent(AIOKafkaConsumer):  # type: ignore[misc]  # aiokafka is untyped
+    """The first one gets nothing, as after the death of a whole cluster (aiokafka's #703)."""
+
+    made = 0
+
+    def __init__(self, **settings: object) -> None:
+        super().__init__(**settings)
+        FallsSilent.made += 1
+        self._is_silent = FallsSilent.made == 1
+
+    async def getmany(self, **settings: object) -> object:
+        if not self._is_silent:
+            return await super().getmany(**settings)
+        await asyncio.sleep(0.2)
+        return {}
+
+
+@pytest.mark.kafka
+async def test_a_consumer_outlives_a_broker_that_is_long_away(
+    kit: Kit, broker: Broker, wire: KafkaWire, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    if broker.kind != "native":
+        pytest.skip(f"a {broker.kind} broker cannot be killed ({broker.reason})")
+    monkeypatch.setattr(kafka, "COMMIT_SECONDS", 1)
+    inbox = Fatal(kit.db, consumer=TOY.short, subscriptions=TOY.subscriptions(kit))
+    inbox.broker = broker
+    relay = TOY.relay(kit, wire)  # one: another would wait for its lease
+    await counted(kit.db, uuid4(), 5)
+    await relay.drain()
+
+    async with consuming(broker, inbox):
+        await eventually(lambda: _reached(kit, 5))
+        await asyncio.sleep(4)  # its commit has failed, it was replaced, and that one failed too
+        await asyncio.to_thread(broker.restart)
+        await counted(kit.db, uuid4(), 5)
+        await relay.drain()
+        await eventually(lambda: _reached(kit, 10), seconds=60)
+
+    assert await effects(kit) == 10
+
+
+@pytest.mark.kafka
+async def test_a_consumer_stops_though_its_broker_is_gone(
+    kit: Kit, broker: Broker, wire: KafkaWire
+) -> None:
+    if broker.kind != "native":
+        pytest.skip(f"a {broker.kind} broker cannot be killed ({broker.reason})")
+    inbox = Fatal(kit.db, consumer=TOY.short, subscriptions=TOY.subscriptions(kit))
+    inbox.broker = broker
+    await counted(kit.db, uuid4(), 5)
+    await TOY.relay(kit, wire).drain()
+
+    try:
+        async with asyncio.timeout(25), consuming(broker, inbox):
+            await eventually(lambda: _reached(kit, 5))
+    finally:
+        await asyncio.to_thread(broker.restart)
+
+
+class Fatal(Inbox):
+    """The broker dies between the first effects and their offset."""
+
+    broker: Broker | None = None
+
+    async def apply(self, envelopes: Sequence[Envelope]) -> None:
+        await super().apply(envelopes)
+        broker, self.broker = self.broker, None
+        if broker is not None:
+            await asyncio.to_thread(broker.kill9)
+
+
+@pytest.mark.kafka
+async def test_a_producer_that_failed_leaves_nothing_behind(
+    broker: Broker, wire: KafkaWire, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    if broker.kind != "native":
+        pytest.skip(f"a {broker.kind} broker cannot be killed ({broker.reason})")
+    faults: list[object] = []
+    asyncio.get_running_loop().set_exception_handler(lambda _, fault: faults.append(fault))
+    monkeypatch.setattr(kafka, "SEND_SECONDS", 1)
+    before = len(asyncio.all_tasks())
+    await wire.send([an_envelope(1)])
+    try:
+        await asyncio.to_thread(broker.kill9)
+        for _ in range(3):
+            with pytest.raises((KafkaError, TimeoutError)):
+                await wire.send([an_envelope(2)])
+        gc.collect()
+        assert (len(asyncio.all_tasks()), faults) == (before, [])
+    finally:
+        await asyncio.to_thread(broker.restart)
+        asyncio.get_running_loop().set_exception_handler(None)
+    monkeypatch.undo()
+
+    await wire.send([an_envelope(2)])
+
+
+def an_envelope(n: int) -> Envelope:
+    return Envelope(
+        id=str(uuid4()),
+        source="/tongban/toy",
+        type="tongban.toy.counted.v1",
+        subject="s",
+        time=datetime(2026, 9, 21, tzinfo=UTC),
+        topic=TOPIC,
+        shard=0,
+        n=n,
+        data={},
+    )

@@ -10,6 +10,7 @@ import asyncio
 import random
 from collections import Counter
 from collections.abc import Coroutine, Sequence
+from time import monotonic
 from typing import Any
 
 import structlog
@@ -18,7 +19,7 @@ from aiokafka.errors import CommitFailedError, IllegalStateError, KafkaError
 
 from tongban_common.brokers import ensure_topics
 from tongban_common.events import BadEnvelope, Envelope
-from tongban_common.inbox import GapInShard, Inbox
+from tongban_common.inbox import Inbox
 
 __all__ = ["CONSUMER", "PRODUCER", "KafkaWire", "consume", "ensure_topics"]
 
@@ -120,8 +121,8 @@ async def consume(
             await consumer._client.close()  # noqa: SLF001 - left open where stop was cut short
 
 
-class _Stalled(KafkaError):  # type: ignore[misc]  # aiokafka is untyped
-    """Records wait, and none came: a consumer can fall silent when a broker dies."""
+class _Silent(KafkaError):  # type: ignore[misc]  # aiokafka is untyped
+    """Records wait, and none comes: a consumer can fall silent when its brokers die."""
 
 
 class _Feed(ConsumerRebalanceListener):  # type: ignore[misc]  # aiokafka is untyped
@@ -134,25 +135,30 @@ class _Feed(ConsumerRebalanceListener):  # type: ignore[misc]  # aiokafka is unt
         self._applying = asyncio.Lock()
         self._failures: Counter[TopicPartition] = Counter()
         self._paused: dict[TopicPartition, float] = {}  # until when
-        self._ends: dict[TopicPartition, int] = {}  # as the last watch found them
+        self._ends: dict[TopicPartition, int] = {}  # as the watch before found them
 
     async def run(self, stop: asyncio.Event) -> None:
         self._consumer.subscribe(list(self._inbox.topics), listener=self)
         await self._consumer.start()
-        watch_at = _monotonic() + WATCH_SECONDS
+        watch_at = monotonic() + WATCH_SECONDS
         while not stop.is_set():
             self._resume()
             fetched = await self._consumer.getmany(timeout_ms=200, max_records=self._batch)
             for partition, records in fetched.items():
                 await self._take(partition, records)
-            if _monotonic() >= watch_at:
+            if fetched:
+                self._ends = {}
+            elif monotonic() >= watch_at:
                 await self._watch()
-                watch_at = _monotonic() + WATCH_SECONDS
+            else:
+                continue
+            watch_at = monotonic() + WATCH_SECONDS
 
     async def on_partitions_revoked(self, _revoked: object) -> None:
         """Let the batch in flight finish before another member takes the partition."""
         async with self._applying:
-            return
+            for of_before in (self._failures, self._paused, self._ends):
+                of_before.clear()
 
     async def on_partitions_assigned(self, _assigned: object) -> None:
         return
@@ -164,9 +170,6 @@ class _Feed(ConsumerRebalanceListener):  # type: ignore[misc]  # aiokafka is unt
                 return  # its new owner takes them
             try:
                 await self._inbox.apply(await self._envelopes(partition, records))
-            except GapInShard as gap:
-                _log.error("kafka.shard_stopped", topic=gap.topic, shard=gap.shard)
-                self._postpone(partition, records[0].offset)
             except Exception as fault:  # noqa: BLE001 - the offset has not moved: tried again
                 _log.warning("kafka.batch_failed", fault=type(fault).__name__)
                 self._postpone(partition, records[0].offset)
@@ -199,28 +202,26 @@ class _Feed(ConsumerRebalanceListener):  # type: ignore[misc]  # aiokafka is unt
 
     def _postpone(self, partition: TopicPartition, offset: int) -> None:
         """Back to the first record, after a pause: exponential with jitter, at most 30 s."""
-        if partition not in self._consumer.assignment():
-            return
         self._failures[partition] += 1
-        pause = min(30.0, 0.1 * 2.0 ** min(self._failures[partition], 10))
-        self._paused[partition] = _monotonic() + pause * random.uniform(0.5, 1.0)  # noqa: S311
-        self._consumer.seek(partition, offset)
-        self._consumer.pause(partition)
+        pause = min(30.0, 0.1 * 2.0 ** min(self._failures[partition], 9))
+        self._paused[partition] = monotonic() + pause * random.uniform(0.5, 1.0)  # noqa: S311
+        if partition in self._consumer.assignment():
+            self._consumer.seek(partition, offset)
+            self._consumer.pause(partition)
 
     def _resume(self) -> None:
-        now = _monotonic()
-        for partition in [each for each, until in self._paused.items() if until <= now]:
+        rested = {each for each, until in self._paused.items() if until <= monotonic()}
+        for partition in rested:
             del self._paused[partition]
-            if partition in self._consumer.assignment():
-                self._consumer.resume(partition)
+        self._consumer.resume(*(rested & self._consumer.assignment()))
 
     async def _watch(self) -> None:
-        """Raises when a partition has not reached what was there at the watch before."""
+        """After a silence: raises where what the watch before saw has still not come."""
         watched = self._consumer.assignment() - self._failures.keys()
         async with asyncio.timeout(WATCH_SECONDS):
             for partition in watched & self._ends.keys():
                 if await self._consumer.position(partition) < self._ends[partition]:
-                    raise _Stalled(partition)
+                    raise _Silent(partition)
             self._ends = await self._consumer.end_offsets(list(watched)) if watched else {}
 
 
@@ -231,16 +232,9 @@ def _headers(envelope: Envelope) -> list[tuple[str, bytes]]:
     return headers
 
 
-def _monotonic() -> float:
-    return asyncio.get_running_loop().time()
-
-
 async def _bounded(closing: Coroutine[Any, Any, None]) -> None:
-    """Closing may wait for a broker that is gone.
-
-    In a task of its own, because aiokafka cancels its tasks and lets their CancelledError out of
-    `stop`: here it would end the consumer for good, and a TaskGroup would not even notice.
-    """
+    """Closing may wait for a broker that is gone."""
+    # In its own task: aiokafka may let a CancelledError out, and a TaskGroup would not notice it.
     task = asyncio.create_task(closing)
     await asyncio.wait({task}, timeout=CLOSE_SECONDS)
     task.cancel()
