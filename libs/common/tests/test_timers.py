@@ -67,13 +67,25 @@ async def test_a_disarmed_deadline_never_fires(kit: Kit) -> None:
     assert await outcomes(kit.db, counter_id) == []
 
 
+async def test_a_matter_closed_late_is_still_reported_as_missed(kit: Kit) -> None:
+    counter_id, due = await promised(kit.db)
+    late = due + timedelta(seconds=1)
+    async with kit.db.transaction() as tx:
+        await keep(tx, counter_id=counter_id, now=late)
+
+    await TOY.sweeper(kit).sweep(now=late)
+
+    assert (await outcomes(kit.db, counter_id)).count("missed") == 1
+
+
 async def test_closing_and_firing_at_the_same_moment_have_exactly_one_winner(kit: Kit) -> None:
     matters = [await promised(kit.db) for _ in range(60)]
-    moment = matters[0][1] + timedelta(microseconds=1)
+    due = matters[0][1]
+    moment = due + timedelta(microseconds=1)
 
     async def close(counter_id: UUID) -> None:
         async with kit.db.transaction() as tx:
-            await keep(tx, counter_id=counter_id, now=moment)
+            await keep(tx, counter_id=counter_id, now=due)
 
     await asyncio.gather(
         *(close(counter_id) for counter_id, _ in matters),

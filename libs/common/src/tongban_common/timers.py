@@ -151,8 +151,14 @@ async def arm(tx: Transaction, deadline: Deadline) -> None:
 
 
 async def disarm(tx: Transaction, *, subject: str, now: datetime, kind: str | None = None) -> None:
-    """Settle the matter's open timers (of one kind, or all), in the transaction that closes it."""
-    statement = update(timer).where(timer.c.subject == subject, timer.c.state == "armed")
+    """Settle the matter's open timers (of one kind, or all), in the transaction that closes it.
+
+    One that has run out stays armed: the matter was late, and the sweep will say so, however soon
+    after its end the matter was closed.
+    """
+    statement = update(timer).where(
+        timer.c.subject == subject, timer.c.state == "armed", timer.c.due_at >= now
+    )
     if kind is not None:
         statement = statement.where(timer.c.kind == kind)
     await tx.connection.execute(statement.values(state="disarmed", settled_at=now))

@@ -163,7 +163,7 @@ async def reply(
     ticket = (await _get(tickets, step)).answer(text=text, at=now)
 
     await tickets.save(ticket, step.move(now))
-    await _disarm(tx, ticket, now)
+    await timers.disarm(tx, subject=str(ticket.id), now=now)
     tx.publish(
         TicketReplied(
             occurred_at=now,
@@ -278,11 +278,3 @@ async def _arm(tx: Transaction, ticket: Ticket, clock: Clock, term: Term) -> Non
             calendar_version=term.calendar_version,
         ),
     )
-
-
-async def _disarm(tx: Transaction, ticket: Ticket, now: datetime) -> None:
-    """Stop the clocks that still run. One that ran out stays armed: the sweep tells of the miss,
-    also where the late reply came before it."""
-    for clock, term in ticket.terms.items():
-        if not term.has_run_out(at=now):
-            await timers.disarm(tx, subject=str(ticket.id), kind=clock, now=now)
