@@ -136,17 +136,28 @@ def issuer(tmp_path_factory: pytest.TempPathFactory) -> DevelopmentIssuer:
 
 
 @pytest.fixture(scope="session")
+def _migrated() -> dict[str, ServiceSettings]:
+    """By service: one session may test several, and each has its own database."""
+    return {}
+
+
+@pytest.fixture
 async def settings(
-    service: Service, postgres: Postgres, issuer: DevelopmentIssuer
+    service: Service,
+    postgres: Postgres,
+    issuer: DevelopmentIssuer,
+    _migrated: dict[str, ServiceSettings],
 ) -> ServiceSettings:
     """The settings of a service whose database is migrated and has the packaged policies."""
-    url = await fresh_database(postgres, f"tb_{service.short}_{os.getpid()}")
-    await migrations.upgrade(url, service.package)
-    made = settings_for(service, database_url=url, issuer=issuer)
-    kit = service.kit(made)
-    await service.load_policies(kit)
-    await kit.db.close()
-    return made
+    if service.short not in _migrated:
+        url = await fresh_database(postgres, f"tb_{service.short}_{os.getpid()}")
+        await migrations.upgrade(url, service.package)
+        made = settings_for(service, database_url=url, issuer=issuer)
+        kit = service.kit(made)
+        await service.load_policies(kit)
+        await kit.db.close()
+        _migrated[service.short] = made
+    return _migrated[service.short]
 
 
 @pytest.fixture
