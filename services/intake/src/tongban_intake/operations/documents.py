@@ -18,6 +18,7 @@ from tongban_common.errors import BadInput, RuleViolation, TooLarge
 
 LARGEST = 16 << 20
 LONGEST_VALUE = 10_000
+LONGEST_CELL = 1 << 17  # what the csv module takes unless somebody in the process raised it
 SHOWN_FAULTS = 200
 
 ModelT = TypeVar("ModelT", bound=BaseModel)
@@ -129,6 +130,8 @@ def _csv_entries(reader: "csv.DictReader[str]", tables: Sequence[str]) -> Iterat
     only = tables[0] if len(tables) == 1 else ""
     for row in reader:
         where = f"第 {reader.line_num} 行"
+        if any(isinstance(value, str) and len(value) > LONGEST_CELL for value in row.values()):
+            raise csv.Error
         if None in row:
             faults.append(f"{where} 的列数多于表头")
             continue
