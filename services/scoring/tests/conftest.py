@@ -129,7 +129,7 @@ def finish(kit: Kit) -> Finish:
     """Ends a period as the people of the edge do: by the rules of its last day."""
 
     async def end(period: Period = QUARTER, *, now: datetime | None = None) -> Finished:
-        rules = await operations.rules_at(kit, now=period.end)
+        rules = await operations.rules_at(kit, now=period.last_moment)
         async with kit.db.transaction() as tx:
             return await operations.finish_period(
                 tx, period=period, rules=rules, now=now or period.end

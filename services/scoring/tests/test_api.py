@@ -24,6 +24,7 @@ RECORD: dict[str, Any] = {
 WORD = {"text": "复核单第3号"}
 Tell = Callable[..., Awaitable[Envelope]]
 Ledger = Callable[[], Awaitable[list[Any]]]
+pytestmark = pytest.mark.usefixtures("directory")
 
 
 @pytest.fixture
@@ -43,6 +44,7 @@ async def candidate(tell: Tell, ledger: Ledger) -> str:
         window_code="W1",
         staff_code="S1",
         is_substantiated=True,
+        root_cause="attitude",
     )
     return str((await ledger())[-1].id)
 

@@ -13,7 +13,7 @@ from tongban_common.service import Kit
 from tongban_common.testing import Client, Clock
 from tongban_common.working_days import SHANGHAI
 from tongban_scoring import operations
-from tongban_scoring.domain.entries import Evidence, State
+from tongban_scoring.domain.entries import Evidence, Responsibility, State
 from tongban_scoring.domain.period import Period, quarter_of
 from tongban_scoring.main import SERVICE
 from tongban_scoring.store import entry, scorecard, scorecard_line
@@ -96,7 +96,7 @@ async def overdue_ticket(send: Sender, *, days: int, at: datetime = DAY) -> UUID
 
 
 async def finish(kit: Kit, period: Period = QUARTER, now: datetime = AFTER) -> operations.Finished:
-    rules = await operations.rules_at(kit, now=period.end)
+    rules = await operations.rules_at(kit, now=period.last_moment)
     async with kit.db.transaction() as tx:
         return await operations.finish_period(tx, period=period, rules=rules, now=now)
 
@@ -176,6 +176,7 @@ async def test_a_confirmed_attribution_replaces_the_point_by_the_working_days(
         entry_id=await the_entry(kit, "S3-3"),
         actor="inspector-1",
         evidence=Evidence(text="窗口积压，值班记录第7号"),
+        responsibility=Responsibility.WINDOW,
     )
     async with kit.db.transaction() as tx:
         await operations.confirm(tx, decision=decision, now=DAY)
@@ -213,6 +214,7 @@ async def test_a_true_bad_review_is_proposed_and_a_false_one_is_not(kit: Kit, se
             unit_code="A3",
             window_code="A3-01",
             is_substantiated=is_substantiated,
+            root_cause="attitude",
         )
 
     async with kit.db.reading() as connection:
@@ -268,7 +270,9 @@ RECORD = {
 }
 
 
-async def test_an_inspector_records_with_evidence_and_others_do_not(client: Client) -> None:
+async def test_an_inspector_records_with_evidence_and_others_do_not(
+    client: Client, send: Sender
+) -> None:
     inspector = client.as_("inspector", subject="i-1")
 
     made = await inspector.post("/scoring/v1/entries", json=RECORD)
@@ -285,7 +289,7 @@ async def test_an_inspector_records_with_evidence_and_others_do_not(client: Clie
 
 
 async def test_a_wrong_entry_is_reversed_and_counts_for_nothing(
-    kit: Kit, client: Client, clock: Clock
+    kit: Kit, client: Client, clock: Clock, send: Sender
 ) -> None:
     inspector = client.as_("inspector", subject="i-1")
     made = (await inspector.post("/scoring/v1/entries", json=RECORD)).json()
@@ -323,7 +327,7 @@ async def test_cards_and_rules_are_public_and_name_no_staff(
     assert len(whole.json()["points"]) == 3
     assert "S-1" not in whole.text + page.text
     assert "97" in listed.text
-    assert "第五章第三节（五）" in page.text
+    assert "第五章“执行公开办事制度…”（五）" in page.text
     assert "工作时间打游戏" in book.text
 
 
@@ -345,7 +349,8 @@ async def test_the_ledger_page_leads_through_the_decisions(
 
     shown = await inspector.get("/scoring/entries")
     done = await inspector.post(
-        f"/scoring/entries/{entry_id}/confirm", data={"version": "1", "evidence": "值班记录第7号"}
+        f"/scoring/entries/{entry_id}/attribute",
+        data={"version": "1", "evidence": "值班记录第7号", "responsibility": "window"},
     )
     bare = await inspector.post(
         f"/scoring/entries/{entry_id}/confirm", data={"version": "2", "evidence": "再次"}

@@ -32,7 +32,7 @@ async def candidate(tell: Tell, ledger: Ledger) -> UUID:
         window_code="W1",
         staff_code=None,
         is_substantiated=True,
-        root_cause=None,
+        root_cause="attitude",
         outcome="satisfied",
     )
     (proposed,) = await ledger()

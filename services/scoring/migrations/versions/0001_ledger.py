@@ -30,6 +30,8 @@ STATEMENTS = (
       staff_code TEXT,
       evidence JSONB,
       reverses UUID,
+      rule JSONB,
+      responsibility TEXT,
       recorded_at TIMESTAMP WITH TIME ZONE NOT NULL,
       recorded_by TEXT,
       decided_at TIMESTAMP WITH TIME ZONE,
@@ -40,6 +42,12 @@ STATEMENTS = (
       CONSTRAINT uq_entry_rule_id_source_window_code UNIQUE (rule_id, source, window_code),
       CONSTRAINT fk_entry_reverses_entry FOREIGN KEY(reverses) REFERENCES entry (id)
     )
+    """,
+    """
+    CREATE INDEX ix_entry_fact ON entry (fact)
+    """,
+    """
+    CREATE INDEX ix_entry_reverses ON entry (reverses) WHERE reverses IS NOT NULL
     """,
     """
     CREATE INDEX ix_entry_newest ON entry (recorded_at DESC, id DESC)
@@ -100,6 +108,7 @@ STATEMENTS = (
       rank INTEGER,
       bonus NUMERIC(8, 2) NOT NULL,
       deduction NUMERIC(8, 2) NOT NULL,
+      correction NUMERIC(8, 2) NOT NULL,
       formula TEXT NOT NULL,
       handled INTEGER NOT NULL,
       CONSTRAINT pk_scorecard PRIMARY KEY (id),
@@ -112,12 +121,19 @@ STATEMENTS = (
     """
     CREATE TABLE red_line_case (
       id UUID NOT NULL,
-      scorecard_id UUID NOT NULL,
+      scorecard_id UUID,
       red_line_id TEXT NOT NULL,
       label TEXT NOT NULL,
+      window_code TEXT NOT NULL,
       staff_code TEXT NOT NULL,
       state TEXT NOT NULL,
       opened_at TIMESTAMP WITH TIME ZONE NOT NULL,
+      opened_by TEXT,
+      evidence JSONB,
+      decided_at TIMESTAMP WITH TIME ZONE,
+      decided_by TEXT,
+      grounds JSONB,
+      version INTEGER DEFAULT '1' NOT NULL,
       CONSTRAINT pk_red_line_case PRIMARY KEY (id),
       CONSTRAINT fk_red_line_case_scorecard_id_scorecard FOREIGN KEY(scorecard_id) REFERENCES scorecard (id)
     )
@@ -140,6 +156,9 @@ STATEMENTS = (
       CONSTRAINT fk_scorecard_line_scorecard_id_scorecard FOREIGN KEY(scorecard_id) REFERENCES scorecard (id),
       CONSTRAINT fk_scorecard_line_entry_id_entry FOREIGN KEY(entry_id) REFERENCES entry (id)
     )
+    """,
+    """
+    CREATE INDEX ix_scorecard_line_entry ON scorecard_line (entry_id)
     """,
 )
 TABLES = (

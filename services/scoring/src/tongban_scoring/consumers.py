@@ -13,6 +13,7 @@ from tongban_common.inbox import Subscription, ignore, on
 from tongban_common.service import Kit
 from tongban_common.working_days import SHANGHAI
 from tongban_scoring import operations
+from tongban_scoring.domain.rules import Feed
 from tongban_scoring.operations import Fact
 from tongban_scoring.store import Ledger, References, service_window, staff, unit
 from tongban_scoring.store.ledger import Subject
@@ -116,6 +117,7 @@ class RectificationClosed(Reading):
     window_code: str | None
     staff_code: str | None = None
     is_substantiated: bool
+    root_cause: str | None = None
 
 
 async def take_unit(tx: Transaction, changed: UnitChanged) -> None:
@@ -154,6 +156,17 @@ async def count_ticket(tx: Transaction, ticket: TicketAssigned) -> None:
     await Ledger(tx).count(subject, ticket.occurred_at.astimezone(SHANGHAI).date())
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Told:
+    """What an event tells of a fact, whichever rules it touches."""
+
+    event: Reading
+    fact: str
+    subject: Subject
+    quantity: int = 1
+    staff_code: str | None = None
+
+
 @dataclass(frozen=True, slots=True)
 class _Facts:
     """Handlers that need the rule book."""
@@ -161,74 +174,70 @@ class _Facts:
     kit: Kit
 
     async def case_overdue(self, tx: Transaction, missed: CaseDeadlineMissed) -> None:
-        """第三章（七）2: one point a case, whoever is to blame for it."""
-        if missed.kind != "promise":
-            return
-        fact = Fact(
-            rule_id="BASE-7.2",
-            subject=Subject(unit_code=missed.unit_code, window_code=missed.window_code),
-            fact=f"case:{missed.case_id}",
-            source=missed.event_id,
-            occurred_at=missed.occurred_at,
-        )
-        rules = await operations.rules_at(self.kit, now=missed.occurred_at)
-        await operations.record_fact(tx, fact=fact, rules=rules)
+        subject = Subject(unit_code=missed.unit_code, window_code=missed.window_code)
+        told = _Told(event=missed, fact=f"case:{missed.case_id}", subject=subject)
+        await self._take(tx, told)
 
     async def case_completed(self, tx: Transaction, case: CaseCompleted) -> None:
-        """第五章第三节（三）: by working day, once an inspector finds the window to blame."""
         if case.overdue_working_days < 1:
             return
-        fact = Fact(
-            rule_id="S3-3",
-            subject=Subject(unit_code=case.unit_code, window_code=case.window_code),
+        told = _Told(
+            event=case,
             fact=f"case:{case.case_id}",
-            source=case.event_id,
-            occurred_at=case.occurred_at,
-            quantity=Decimal(case.overdue_working_days),
+            subject=Subject(unit_code=case.unit_code, window_code=case.window_code),
+            quantity=case.overdue_working_days,
             staff_code=case.staff_code,
         )
-        rules = await operations.rules_at(self.kit, now=case.occurred_at)
-        await operations.propose(tx, fact=fact, rules=rules)
+        await self._take(tx, told)
 
     async def ticket_overdue(self, tx: Transaction, missed: TicketDeadlineMissed) -> None:
-        """第五章第三节（五）: the first working day after the limit."""
-        if missed.clock == "unit" and missed.unit_code is not None:
-            await self._ticket(tx, missed, missed.unit_code, missed.ticket_id, 1)
+        """The first working day after the limit."""
+        if missed.unit_code is None:
+            return
+        subject = Subject(unit_code=missed.unit_code)
+        await self._take(
+            tx, _Told(event=missed, fact=f"ticket:{missed.ticket_id}", subject=subject)
+        )
 
     async def ticket_replied(self, tx: Transaction, reply: TicketReplied) -> None:
-        """第五章第三节（五）: the working days after the first, known when the reply is there."""
-        if reply.overdue_working_days > 1:
-            more = reply.overdue_working_days - 1
-            await self._ticket(tx, reply, reply.unit_code, reply.ticket_id, more)
+        """The working days after the first, known when the reply is there."""
+        if reply.overdue_working_days < 2:
+            return
+        told = _Told(
+            event=reply,
+            fact=f"ticket:{reply.ticket_id}",
+            subject=Subject(unit_code=reply.unit_code),
+            quantity=reply.overdue_working_days - 1,
+        )
+        await self._take(tx, told)
 
     async def rectified(self, tx: Transaction, closed: RectificationClosed) -> None:
-        """第五章第三节（七）: a bad review that was found to be true."""
-        if not closed.is_substantiated:
-            return
-        fact = Fact(
-            rule_id="S3-7a",
-            subject=Subject(unit_code=closed.unit_code, window_code=closed.window_code),
+        told = _Told(
+            event=closed,
             fact=f"review:{closed.review_id}",
-            source=closed.event_id,
-            occurred_at=closed.occurred_at,
+            subject=Subject(unit_code=closed.unit_code, window_code=closed.window_code),
             staff_code=closed.staff_code,
         )
-        rules = await operations.rules_at(self.kit, now=closed.occurred_at)
-        await operations.propose(tx, fact=fact, rules=rules)
+        await self._take(tx, told)
 
-    async def _ticket(
-        self, tx: Transaction, event: Reading, unit_code: str, ticket_id: UUID, days: int
-    ) -> None:
-        fact = Fact(
-            rule_id="S3-5",
-            subject=Subject(unit_code=unit_code),
-            fact=f"ticket:{ticket_id}",
-            source=event.event_id,
-            occurred_at=event.occurred_at,
-            quantity=Decimal(days),
-        )
+    async def _take(self, tx: Transaction, told: _Told) -> None:
+        """The rule book says which rules an event touches, and how they count."""
+        event = told.event
         rules = await operations.rules_at(self.kit, now=event.occurred_at)
-        await operations.record_fact(tx, fact=fact, rules=rules)
+        for rule in rules.book.touched_by(event.type, event.model_dump()):
+            fact = Fact(
+                rule_id=rule.id,
+                subject=told.subject,
+                fact=told.fact,
+                source=event.event_id,
+                occurred_at=event.occurred_at,
+                quantity=Decimal(told.quantity),
+                staff_code=told.staff_code,
+            )
+            if rule.feed is Feed.AUTO:
+                await operations.record_fact(tx, fact=fact, rules=rules)
+            else:
+                await operations.propose(tx, fact=fact, rules=rules)
 
 
 def subscriptions(kit: Kit) -> tuple[Subscription[Any], ...]:

@@ -1,5 +1,7 @@
 """What people look at: scorecards, one with every point explained, the rule book, the ledger."""
 
+from collections.abc import Sequence
+from decimal import Decimal
 from typing import Annotated
 from uuid import UUID
 
@@ -7,6 +9,7 @@ from fastapi import Form, Query, Request, Response
 from fastapi.responses import HTMLResponse, RedirectResponse
 
 from tongban_common.auth import Principal, require
+from tongban_common.clock import new_id
 from tongban_common.errors import NotFound
 from tongban_common.http import Now, Paged, Reads, Router, Tx, Who
 from tongban_common.service import Parts
@@ -14,7 +17,14 @@ from tongban_common.web import templates
 from tongban_common.web.charts import Bar
 from tongban_common.working_days import SHANGHAI
 from tongban_scoring import operations, queries
-from tongban_scoring.domain.entries import STATE_NAMES, Evidence, State
+from tongban_scoring.domain.entries import (
+    RESPONSIBILITY_NAMES,
+    STATE_NAMES,
+    Evidence,
+    Responsibility,
+    State,
+)
+from tongban_scoring.domain.rules import Side
 from tongban_scoring.store.policies import RULE_BOOK
 
 router = Router(prefix="/scoring", tags=["页面"])
@@ -39,7 +49,7 @@ async def card_list(
         cards=cards,
         bars=[
             Bar(
-                label=each.window_name,
+                label=each.window_name if each.rank is None else f"{each.rank}. {each.window_name}",
                 value=each.score,
                 note=each.grade,
                 tone=_TONES.get(each.grade, "info"),
@@ -52,18 +62,10 @@ async def card_list(
 @router.get("/scorecards/{scorecard_id}", summary="记分卡页")
 async def card_page(request: Request, scorecard_id: UUID, reads: Reads, who: Who) -> HTMLResponse:
     card, period, points = await queries.card(reads, scorecard_id)
-    by_rule: dict[str, list[queries.PointLine]] = {}
+    by_rule: dict[tuple[str, str], list[queries.PointLine]] = {}
     for each in points:
-        by_rule.setdefault(each.rule_id, []).append(each)
-    totals = [
-        Bar(
-            label=f"{rule_id}　{lines[0].label}",
-            value=sum((line.points for line in lines), start=lines[0].points * 0),
-            note=f"{len(lines)}笔",
-            tone="success" if lines[0].side == "bonus" else "danger",
-        )
-        for rule_id, lines in by_rule.items()
-    ]
+        by_rule.setdefault((each.rule_id, each.side), []).append(each)
+    totals = [_total(rule_id, side, lines) for (rule_id, side), lines in by_rule.items()]
     return pages.render(
         request,
         "scorecard.html",
@@ -72,6 +74,16 @@ async def card_page(request: Request, scorecard_id: UUID, reads: Reads, who: Who
         period=period,
         points=points,
         totals=totals,
+    )
+
+
+def _total(rule_id: str, side: str, lines: Sequence[queries.PointLine]) -> Bar:
+    value = sum((line.points for line in lines), start=Decimal(0))
+    return Bar(
+        label=f"{rule_id}　{'冲销：' if side == Side.CORRECTION else ''}{lines[0].label}",
+        value=value,
+        note=f"{len(lines)}笔",
+        tone="danger" if value < 0 else "success",
     )
 
 
@@ -99,15 +111,17 @@ async def entry_page(
         request,
         "entries.html",
         entries=found,
+        windows=await queries.window_names(reads),
         labels={rule.id: rule.label for rule in policy.book().rules.values()},
         states=STATE_NAMES,
+        responsibilities=RESPONSIBILITY_NAMES,
         chosen=state,
         may_decide=who.may("entry:decide"),
         next_cursor=last and page.next_cursor([last.recorded_at.isoformat(), str(last.id)]),
     )
 
 
-@router.post("/entries/{entry_id}/{decision}", summary="在台账页确认或者不予认定")
+@router.post("/entries/{entry_id}/{decision}", summary="在台账页确认、归责或者不予认定")
 async def decide(
     entry_id: UUID,
     decision: str,
@@ -115,6 +129,7 @@ async def decide(
     now: Now,
     version: Annotated[int, Form(ge=1)],
     evidence: Annotated[str, Form(max_length=2000)] = "",
+    responsibility: Annotated[Responsibility | None, Form()] = None,
     who: Principal = require("entry:decide"),
 ) -> Response:
     made = operations.Decision(
@@ -122,11 +137,14 @@ async def decide(
         actor=who.subject,
         evidence=Evidence(text=evidence),
         seen_version=version,
+        responsibility=responsibility,
     )
     if decision == "confirm":
         await operations.confirm(tx, decision=made, now=now)
     elif decision == "reject":
         await operations.reject(tx, decision=made, now=now)
+    elif decision == "attribute":
+        await operations.attribute(tx, decision=made, reversal_id=new_id(now), now=now)
     else:
         raise NotFound("没有这个办理事项")
     return RedirectResponse("/scoring/entries", status_code=303)

@@ -11,12 +11,14 @@ from sqlalchemy import select, tuple_
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from tongban_common.http import PageRequest
-from tongban_scoring.domain.entries import State
+from tongban_scoring.domain.entries import Responsibility, State
+from tongban_scoring.domain.red_lines import CaseState
 from tongban_scoring.store import (
     PeriodNotFound,
     ScorecardNotFound,
     entry,
     period,
+    red_line_case,
     scorecard,
     scorecard_line,
     service_window,
@@ -49,6 +51,7 @@ class CardLine:
     rank: int | None
     bonus: Decimal
     deduction: Decimal
+    correction: Decimal
     formula: str
     handled: int
 
@@ -79,8 +82,24 @@ class EntryLine:
     fact: str
     state: State
     staff_code: str | None
+    responsibility: Responsibility | None
+    reverses: UUID | None
+    needs_attribution: bool
     counted_in: str | None
     recorded_at: datetime
+    version: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RedLineLine:
+    id: UUID
+    red_line_id: str
+    label: str
+    window_code: str
+    staff_code: str
+    state: CaseState
+    opened_at: datetime
+    decided_at: datetime | None
     version: int
 
 
@@ -96,6 +115,7 @@ _CARD = (
         scorecard.c.rank,
         scorecard.c.bonus,
         scorecard.c.deduction,
+        scorecard.c.correction,
         scorecard.c.formula,
         scorecard.c.handled,
         scorecard.c.period_id,
@@ -123,7 +143,7 @@ async def one_period(reads: AsyncConnection, code: str) -> PeriodLine:
 async def cards(reads: AsyncConnection, period_id: UUID) -> Sequence[CardLine]:
     rows = await reads.execute(
         _CARD.where(scorecard.c.period_id == period_id).order_by(
-            scorecard.c.score.desc(), scorecard.c.window_code
+            scorecard.c.score.desc(), scorecard.c.rank.nulls_last(), scorecard.c.window_code
         )
     )
     return [_card(row) for row in rows]
@@ -145,6 +165,33 @@ async def card(
     return _card(row), _period(of), [_point(line) for line in lines]
 
 
+async def red_line_cases(
+    reads: AsyncConnection, *, state: CaseState | None, page: PageRequest
+) -> Sequence[RedLineLine]:
+    """Newest first."""
+    order = (red_line_case.c.opened_at, red_line_case.c.id)
+    statement = select(red_line_case).order_by(*(each.desc() for each in order)).limit(page.limit)
+    if state is not None:
+        statement = statement.where(red_line_case.c.state == state)
+    if page.after is not None:
+        at, case_id = page.after
+        statement = statement.where(tuple_(*order) < (datetime.fromisoformat(at), UUID(case_id)))
+    return [
+        RedLineLine(
+            id=row.id,
+            red_line_id=row.red_line_id,
+            label=row.label,
+            window_code=row.window_code,
+            staff_code=row.staff_code,
+            state=CaseState(row.state),
+            opened_at=row.opened_at,
+            decided_at=row.decided_at,
+            version=row.version,
+        )
+        for row in await reads.execute(statement)
+    ]
+
+
 async def entries(
     reads: AsyncConnection, *, state: State | None, window_code: str | None, page: PageRequest
 ) -> Sequence[EntryLine]:
@@ -159,6 +206,12 @@ async def entries(
         at, entry_id = page.after
         statement = statement.where(tuple_(*order) < (datetime.fromisoformat(at), UUID(entry_id)))
     return [_entry(row) for row in await reads.execute(statement)]
+
+
+async def window_names(reads: AsyncConnection) -> dict[str, str]:
+    """The name of each service window by its code."""
+    rows = await reads.execute(select(service_window.c.code, service_window.c.name))
+    return {row.code: row.name for row in rows}
 
 
 def _period(row: Any) -> PeriodLine:
@@ -185,6 +238,7 @@ def _card(row: Any) -> CardLine:
         rank=row.rank,
         bonus=row.bonus,
         deduction=row.deduction,
+        correction=row.correction,
         formula=row.formula,
         handled=row.handled,
     )
@@ -215,6 +269,9 @@ def _entry(row: Any) -> EntryLine:
         fact=row.fact,
         state=State(row.state),
         staff_code=row.staff_code,
+        responsibility=None if row.responsibility is None else Responsibility(row.responsibility),
+        reverses=row.reverses,
+        needs_attribution=row.rule is not None and row.rule["waives"] is not None,
         counted_in=row.counted_in,
         recorded_at=row.recorded_at,
         version=row.version,

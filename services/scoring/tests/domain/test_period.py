@@ -37,6 +37,13 @@ def test_a_period_ends_with_its_last_day_in_beijing() -> None:
     assert quarter_of(date(2026, 7, 1)).end == datetime(2026, 10, 1, tzinfo=SHANGHAI)
 
 
+def test_the_last_moment_is_on_the_last_day() -> None:
+    period = quarter_of(date(2026, 7, 1))
+
+    assert period.last_moment.date() == period.ends_on
+    assert period.last_moment + timedelta(microseconds=1) == period.end
+
+
 def test_a_period_may_be_one_day_but_not_end_before_it_begins() -> None:
     Period(code="一日", starts_on=date(2026, 7, 1), ends_on=date(2026, 7, 1))
 

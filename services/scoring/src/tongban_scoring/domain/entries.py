@@ -80,6 +80,9 @@ class Evidence:
     text: str
     references: Sequence[str] = ()
 
+    def values(self) -> dict[str, object]:
+        return {"text": self.text, "references": list(self.references)}
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Entry:
@@ -108,15 +111,13 @@ class Entry:
         """The rule that falls with this one; what has it is confirmed by attribution only."""
         return None if self.rule is None else self.rule.waives
 
-    def confirm(
-        self, evidence: Evidence, responsibility: Responsibility | None = None
-    ) -> "Entry":
+    def confirm(self, evidence: Evidence, responsibility: Responsibility | None = None) -> "Entry":
         """Nothing is confirmed without proof. Raises EvidenceMissing, AttributionMissing."""
         if not evidence.text.strip():
             raise EvidenceMissing("确认线索须写明证据（时间、地点、经过或者材料编号）")
+        decided = self._moved_to(State.CONFIRMED)
         if self.waives is not None and responsibility is not Responsibility.WINDOW:
             raise AttributionMissing("这条线索须认定责任属于窗口人员，才能确认")
-        decided = self._moved_to(State.CONFIRMED)
         return replace(decided, evidence=evidence, responsibility=responsibility)
 
     def attribute(self, responsibility: Responsibility, evidence: Evidence) -> "Entry":

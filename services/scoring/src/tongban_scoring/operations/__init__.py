@@ -4,6 +4,7 @@ from tongban_scoring.operations.entries import (
     Decision,
     Fact,
     Manual,
+    attribute,
     confirm,
     expire,
     lock_entry,
@@ -14,6 +15,12 @@ from tongban_scoring.operations.entries import (
     reverse,
 )
 from tongban_scoring.operations.periods import Finished, finish_period
+from tongban_scoring.operations.red_lines import (
+    Suspicion,
+    Verdict,
+    decide_red_line,
+    open_red_line,
+)
 from tongban_scoring.operations.rules import Rules, rules_at
 
 __all__ = [
@@ -22,10 +29,15 @@ __all__ = [
     "Finished",
     "Manual",
     "Rules",
+    "Suspicion",
+    "Verdict",
+    "attribute",
     "confirm",
+    "decide_red_line",
     "expire",
     "finish_period",
     "lock_entry",
+    "open_red_line",
     "propose",
     "record_fact",
     "record_manual",

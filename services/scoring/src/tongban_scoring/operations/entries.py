@@ -1,6 +1,6 @@
 """Facts into the ledger: by themselves, proposed to be confirmed, or recorded by an inspector."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from decimal import Decimal
 from uuid import UUID
@@ -8,13 +8,23 @@ from uuid import UUID
 from tongban_common import timers
 from tongban_common.clock import new_id
 from tongban_common.db import Transaction
-from tongban_common.errors import Conflict
+from tongban_common.errors import Conflict, RuleViolation
 from tongban_common.http import check_version
 from tongban_common.timers import Deadline, Due
 from tongban_common.working_days import SHANGHAI
-from tongban_scoring.domain.entries import Entry, Evidence, EvidenceMissing, State
+from tongban_scoring.domain.entries import (
+    EXCUSING,
+    RESPONSIBILITY_NAMES,
+    AttributionMissing,
+    Entry,
+    Evidence,
+    EvidenceMissing,
+    Responsibility,
+    State,
+)
 from tongban_scoring.operations.rules import Rules
 from tongban_scoring.store.ledger import Ledger, Subject
+from tongban_scoring.store.reference import References
 
 CONFIRM = "confirm"
 
@@ -25,6 +35,10 @@ class RecordedAlready(Conflict):
 
 class NotReversible(Conflict):
     code = "entry.not_reversible"
+
+
+class InFuture(RuleViolation):
+    code = "entry.in_future"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -60,6 +74,7 @@ class Decision:
     actor: str
     evidence: Evidence
     seen_version: int | None = None
+    responsibility: Responsibility | None = None
 
 
 async def record_fact(tx: Transaction, *, fact: Fact, rules: Rules) -> None:
@@ -93,11 +108,20 @@ async def propose(tx: Transaction, *, fact: Fact, rules: Rules) -> None:
 
 
 async def record_manual(tx: Transaction, *, manual: Manual, rules: Rules, now: datetime) -> Entry:
-    """人工记录. Raises EvidenceMissing, UnknownRule, AmountOutOfRange, RecordedAlready."""
+    """人工记录. Refused where the book or the directory does not know what it is about.
+
+    Raises EvidenceMissing, InFuture, UnknownRule, UnknownUnit, UnknownWindow, AmountOutOfRange,
+    LevelMissing, LevelNotApplicable, QuantityNotOne, StaffMissing, RecordedAlready.
+    """
+    fact = manual.fact
     if not manual.evidence.text.strip():
         raise EvidenceMissing("人工记录须写明证据（时间、地点、经过或者材料编号）")
-    rule = rules.book.rule(manual.fact.rule_id)
-    fact = manual.fact
+    if fact.occurred_at > now:
+        raise InFuture("发生时间不能晚于现在")
+    rule = rules.book.rule(fact.rule_id)
+    rule.check(level=manual.level, quantity=fact.quantity, staff_code=fact.staff_code)
+    subject = fact.subject
+    await References(tx).check(unit_code=subject.unit_code, window_code=subject.window_code)
     entry = Entry(
         id=manual.entry_id,
         window_code=fact.subject.window_code or fact.subject.unit_code,
@@ -110,6 +134,7 @@ async def record_manual(tx: Transaction, *, manual: Manual, rules: Rules, now: d
         state=State.CONFIRMED,
         staff_code=fact.staff_code,
         evidence=manual.evidence,
+        rule=rule.wording,
     )
     added = await Ledger(tx).add(entry, fact.subject, recorded_at=now, recorded_by=manual.actor)
     if not added:
@@ -118,9 +143,35 @@ async def record_manual(tx: Transaction, *, manual: Manual, rules: Rules, now: d
 
 
 async def confirm(tx: Transaction, *, decision: Decision, now: datetime) -> Entry:
-    """确认线索, with evidence."""
+    """确认线索, with evidence; and with the window's responsibility where the rule asks for it."""
     entry = await _get(tx, decision)
-    return await _decided(tx, entry.confirm(decision.evidence), decision, now)
+    confirmed = entry.confirm(decision.evidence, decision.responsibility)
+    return await _decided(tx, confirmed, decision, now)
+
+
+async def attribute(
+    tx: Transaction, *, decision: Decision, reversal_id: UUID, now: datetime
+) -> Entry:
+    """归责: an overdue case counts by working days where its window is to blame.
+
+    What nobody of the office could help waives the point for the overdue case itself, too.
+    Raises AttributionMissing, NotAttributable, EvidenceMissing, IllegalMove.
+    """
+    if decision.responsibility is None:
+        raise AttributionMissing("须认定责任属于哪一方")
+    entry = await _get(tx, decision)
+    attributed = entry.attribute(decision.responsibility, decision.evidence)
+    await _decided(tx, attributed, decision, now)
+    if decision.responsibility in EXCUSING and entry.waives is not None:
+        waived = await Ledger(tx).standing(
+            rule_id=entry.waives, fact=entry.fact, window_code=entry.window_code
+        )
+        if waived is not None:
+            excuse = f"逾期归责于{RESPONSIBILITY_NAMES[decision.responsibility]}"
+            evidence = replace(decision.evidence, text=f"{excuse}：{decision.evidence.text}")
+            waiver = Decision(entry_id=waived, actor=decision.actor, evidence=evidence)
+            await reverse(tx, decision=waiver, entry_id=reversal_id, now=now)
+    return attributed
 
 
 async def reject(tx: Transaction, *, decision: Decision, now: datetime) -> Entry:
@@ -149,6 +200,7 @@ async def reverse(tx: Transaction, *, decision: Decision, entry_id: UUID, now: d
         staff_code=wrong.staff_code,
         evidence=decision.evidence,
         reverses=wrong.id,
+        rule=wrong.rule,
     )
     subject = Subject(unit_code=wrong.window_code, window_code=wrong.window_code)
     added = await Ledger(tx).add(reversal, subject, recorded_at=now, recorded_by=decision.actor)
@@ -163,21 +215,25 @@ async def lock_entry(tx: Transaction, subject: str) -> Entry:
 
 async def expire(tx: Transaction, entry: Entry, due: Due) -> None:
     """Nobody confirmed in time: the candidate counts for nothing."""
+    if entry.state is not State.PROPOSED:
+        return  # decided late, but before the sweep came by
     await Ledger(tx).save(entry.expire(), at=due.now, by=None)
 
 
 def _entry(fact: Fact, rules: Rules, state: State) -> Entry:
+    rule = rules.book.rule(fact.rule_id)
     return Entry(
         id=new_id(fact.occurred_at),
         window_code=fact.subject.window_code or fact.subject.unit_code,
         rule_id=fact.rule_id,
-        amount=rules.book.rule(fact.rule_id).amount,
+        amount=rule.amount,
         quantity=fact.quantity,
         occurred_at=fact.occurred_at,
         fact=fact.fact,
         source=fact.source,
         state=state,
         staff_code=fact.staff_code,
+        rule=rule.wording,
     )
 
 

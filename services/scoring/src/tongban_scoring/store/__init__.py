@@ -5,20 +5,32 @@ from tongban_scoring.store.cards import (
     PeriodNotFound,
     ScorecardNotFound,
     period,
-    red_line_case,
     scorecard,
     scorecard_line,
 )
 from tongban_scoring.store.ledger import EntryNotFound, Ledger, activity, entry
-from tongban_scoring.store.reference import References, metadata, service_window, staff, unit
+from tongban_scoring.store.red_lines import RedLineCaseNotFound, RedLineCases, red_line_case
+from tongban_scoring.store.reference import (
+    References,
+    UnknownUnit,
+    UnknownWindow,
+    metadata,
+    service_window,
+    staff,
+    unit,
+)
 
 __all__ = [
     "Cards",
     "EntryNotFound",
     "Ledger",
     "PeriodNotFound",
+    "RedLineCaseNotFound",
+    "RedLineCases",
     "References",
     "ScorecardNotFound",
+    "UnknownUnit",
+    "UnknownWindow",
     "activity",
     "entry",
     "metadata",

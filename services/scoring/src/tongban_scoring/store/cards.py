@@ -1,4 +1,4 @@
-"""Periods, scorecards with their lines, and red-line cases: written once, when a period ends."""
+"""Periods and scorecards with their lines: written once, when a period ends."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -17,15 +17,17 @@ from sqlalchemy import (
     Text,
     Uuid,
     insert,
+    select,
 )
 from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.dialects.postgresql import insert as insert_or_not
 
 from tongban_common.db import Transaction
 from tongban_common.errors import NotFound
-from tongban_scoring.domain.card import Scorecard
+from tongban_scoring.domain.card import Paid, Scorecard
 from tongban_scoring.domain.period import Period
 from tongban_scoring.domain.rules import RuleBook
+from tongban_scoring.store.ledger import any_of
 from tongban_scoring.store.reference import metadata
 
 period = Table(
@@ -51,6 +53,7 @@ scorecard = Table(
     Column("rank", Integer),
     Column("bonus", Numeric(8, 2), nullable=False),
     Column("deduction", Numeric(8, 2), nullable=False),
+    Column("correction", Numeric(8, 2), nullable=False),
     Column("formula", Text, nullable=False),
     Column("handled", Integer, nullable=False),
 )
@@ -71,17 +74,7 @@ scorecard_line = Table(
     Column("day", Text, nullable=False),
     Column("notes", JSONB, nullable=False),
 )
-red_line_case = Table(
-    "red_line_case",
-    metadata,
-    Column("id", Uuid, primary_key=True),
-    Column("scorecard_id", ForeignKey("scorecard.id"), nullable=False),
-    Column("red_line_id", Text, nullable=False),
-    Column("label", Text, nullable=False),
-    Column("staff_code", Text, nullable=False),
-    Column("state", Text, nullable=False),  # suspected: two inspectors look into it
-    Column("opened_at", DateTime(timezone=True), nullable=False),
-)
+Index("ix_scorecard_line_entry", scorecard_line.c.entry_id)
 
 
 class PeriodNotFound(NotFound):
@@ -128,10 +121,34 @@ class Cards:
         )
         return added.one_or_none() is not None
 
-    async def add(
-        self, period_id: UUID, cards: Sequence[WindowCard], *, ids: Sequence[UUID], now: datetime
-    ) -> None:
-        """All cards of a period at once; `ids` are for the red-line cases."""
+    async def paid(self, entry_ids: Sequence[UUID]) -> dict[UUID, Paid]:
+        """What the cards of finished periods hold of these entries, all their lines together."""
+        rows = await self._tx.connection.execute(
+            select(
+                scorecard_line.c.entry_id,
+                scorecard_line.c.label,
+                scorecard_line.c.clause,
+                scorecard_line.c.points,
+                period.c.code,
+            )
+            .join(scorecard, scorecard.c.id == scorecard_line.c.scorecard_id)
+            .join(period, period.c.id == scorecard.c.period_id)
+            .where(scorecard_line.c.entry_id == any_of(entry_ids))
+            .order_by(scorecard_line.c.position.desc())
+        )
+        paid: dict[UUID, Paid] = {}
+        for row in rows:  # the entry's own line comes last, and names it
+            more = paid[row.entry_id].points if row.entry_id in paid else 0
+            paid[row.entry_id] = Paid(
+                period_code=row.code,
+                label=row.label,
+                clause=row.clause,
+                points=row.points + more,
+            )
+        return paid
+
+    async def add(self, period_id: UUID, cards: Sequence[WindowCard]) -> None:
+        """All cards of a period at once."""
         if not cards:
             return
         execute = self._tx.connection.execute
@@ -139,23 +156,6 @@ class Cards:
         lines = [row for each in cards for row in _line_rows(each)]
         if lines:
             await execute(insert(scorecard_line), lines)
-        found = [(each, case) for each in cards for case in each.card.red_line_cases]
-        if found:
-            await execute(
-                insert(red_line_case),
-                [
-                    {
-                        "id": case_id,
-                        "scorecard_id": each.id,
-                        "red_line_id": case.red_line_id,
-                        "label": case.label,
-                        "staff_code": case.staff_code,
-                        "state": "suspected",
-                        "opened_at": now,
-                    }
-                    for case_id, (each, case) in zip(ids, found, strict=False)
-                ],
-            )
 
 
 def _card_row(period_id: UUID, each: WindowCard) -> dict[str, object]:
@@ -169,6 +169,7 @@ def _card_row(period_id: UUID, each: WindowCard) -> dict[str, object]:
         "rank": each.rank,
         "bonus": each.card.bonus,
         "deduction": each.card.deduction,
+        "correction": each.card.correction,
         "formula": each.card.formula,
         "handled": each.handled,
     }

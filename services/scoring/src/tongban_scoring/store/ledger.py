@@ -1,14 +1,16 @@
 """The ledger and the count of matters handled: append-only, each fact once."""
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass
 from datetime import date, datetime
 from typing import Any
 from uuid import UUID
 
 import orjson
 from sqlalchemy import (
+    ARRAY,
     Column,
+    ColumnElement,
     Date,
     DateTime,
     ForeignKey,
@@ -19,6 +21,9 @@ from sqlalchemy import (
     Text,
     UniqueConstraint,
     Uuid,
+    any_,
+    exists,
+    literal,
     select,
     text,
     update,
@@ -27,7 +32,8 @@ from sqlalchemy.dialects.postgresql import JSONB
 
 from tongban_common.db import Transaction
 from tongban_common.errors import NotFound
-from tongban_scoring.domain.entries import Entry, Evidence, State
+from tongban_scoring.domain.entries import Entry, Evidence, Responsibility, State
+from tongban_scoring.domain.rules import Side, Wording
 from tongban_scoring.store.reference import metadata
 
 entry = Table(
@@ -45,6 +51,8 @@ entry = Table(
     Column("staff_code", Text),
     Column("evidence", JSONB),
     Column("reverses", ForeignKey("entry.id")),
+    Column("rule", JSONB),  # as it read then
+    Column("responsibility", Text),
     Column("recorded_at", DateTime(timezone=True), nullable=False),
     Column("recorded_by", Text),
     Column("decided_at", DateTime(timezone=True)),
@@ -54,6 +62,8 @@ entry = Table(
     UniqueConstraint("rule_id", "source", "window_code"),
 )
 Index("ix_entry_open", entry.c.occurred_at, postgresql_where=text("counted_in IS NULL"))
+Index("ix_entry_fact", entry.c.fact)
+Index("ix_entry_reverses", entry.c.reverses, postgresql_where=text("reverses IS NOT NULL"))
 Index("ix_entry_newest", entry.c.recorded_at.desc(), entry.c.id.desc())
 activity = Table(
     "activity",
@@ -75,9 +85,10 @@ _WINDOW = """
 _ADD = text(
     f"""
     INSERT INTO entry (id, window_code, rule_id, amount, quantity, occurred_at, fact, source,
-                       state, staff_code, evidence, reverses, recorded_at, recorded_by)
+                       state, staff_code, evidence, reverses, rule, recorded_at, recorded_by)
     VALUES (:id, {_WINDOW}, :rule_id, :amount, :quantity, :occurred_at, :fact, :source,
-            :state, :staff_code, CAST(:evidence AS jsonb), :reverses, :recorded_at, :recorded_by)
+            :state, :staff_code, CAST(:evidence AS jsonb), :reverses, CAST(:rule AS jsonb),
+            :recorded_at, :recorded_by)
     ON CONFLICT (rule_id, source, window_code) DO NOTHING
     RETURNING id
     """  # noqa: S608 - the fragment is our own
@@ -113,7 +124,6 @@ class Ledger:
         self, new: Entry, subject: Subject, *, recorded_at: datetime, recorded_by: str | None = None
     ) -> bool:
         """False when this fact is in the ledger already. `new.window_code` is not looked at."""
-        evidence = None if new.evidence is None else _evidence_values(new.evidence)
         added = await self._tx.connection.execute(
             _ADD,
             {
@@ -127,8 +137,9 @@ class Ledger:
                 "source": new.source,
                 "state": new.state,
                 "staff_code": new.staff_code,
-                "evidence": None if evidence is None else _json(evidence),
+                "evidence": None if new.evidence is None else _json(new.evidence.values()),
                 "reverses": new.reverses,
+                "rule": None if new.rule is None else _json(asdict(new.rule)),
                 "recorded_at": recorded_at,
                 "recorded_by": recorded_by,
             },
@@ -145,14 +156,30 @@ class Ledger:
             raise EntryNotFound("没有这条考核记录")
         return entry_of(row), row.version
 
+    async def standing(self, *, rule_id: str, fact: str, window_code: str) -> UUID | None:
+        """The confirmed entry of a rule about a fact that nothing reverses yet, locked."""
+        reversal = entry.alias("reversal")
+        rows = await self._tx.connection.execute(
+            select(entry.c.id)
+            .where(entry.c.rule_id == rule_id, entry.c.fact == fact)
+            .where(entry.c.window_code == window_code, entry.c.state == State.CONFIRMED)
+            .where(entry.c.reverses.is_(None))
+            .where(~exists().where(reversal.c.reverses == entry.c.id))
+            .order_by(entry.c.id)
+            .limit(1)
+            .with_for_update()
+        )
+        return rows.scalar_one_or_none()
+
     async def save(self, decided: Entry, *, at: datetime, by: str | None) -> None:
-        evidence = None if decided.evidence is None else _evidence_values(decided.evidence)
+        evidence = None if decided.evidence is None else decided.evidence.values()
         await self._tx.connection.execute(
             update(entry)
             .where(entry.c.id == decided.id)
             .values(
                 state=decided.state,
                 evidence=evidence,
+                responsibility=decided.responsibility,
                 decided_at=at,
                 decided_by=by,
                 version=entry.c.version + 1,
@@ -186,14 +213,17 @@ class Ledger:
         return {row.window_code: int(row.handled) for row in rows}
 
     async def mark_counted(self, entry_ids: Sequence[UUID], period_code: str) -> None:
-        if entry_ids:
-            await self._tx.connection.execute(
-                update(entry).where(entry.c.id.in_(entry_ids)).values(counted_in=period_code)
-            )
+        """One array for all ids: a parameter each would end at 32,767 of them."""
+        await self._tx.connection.execute(
+            update(entry).where(entry.c.id == any_of(entry_ids)).values(counted_in=period_code)
+        )
+
+
+def any_of(ids: Sequence[UUID]) -> ColumnElement[bool]:
+    return any_(literal(list(ids), ARRAY(Uuid())))
 
 
 def entry_of(row: Any) -> Entry:
-    evidence = row.evidence
     return Entry(
         id=row.id,
         window_code=row.window_code,
@@ -205,16 +235,18 @@ def entry_of(row: Any) -> Entry:
         source=row.source,
         state=State(row.state),
         staff_code=row.staff_code,
-        evidence=None
-        if evidence is None
-        else Evidence(text=evidence["text"], references=tuple(evidence["references"])),
+        evidence=evidence_of(row.evidence),
         reverses=row.reverses,
+        rule=None if row.rule is None else Wording(**{**row.rule, "side": Side(row.rule["side"])}),
+        responsibility=None if row.responsibility is None else Responsibility(row.responsibility),
     )
 
 
-def _evidence_values(evidence: Evidence) -> dict[str, object]:
-    return {"text": evidence.text, "references": list(evidence.references)}
+def evidence_of(stored: Mapping[str, Any] | None) -> Evidence | None:
+    if stored is None:
+        return None
+    return Evidence(text=stored["text"], references=tuple(stored["references"]))
 
 
-def _json(value: dict[str, object]) -> str:
+def _json(value: Mapping[str, object]) -> str:
     return orjson.dumps(value).decode()

@@ -1,7 +1,7 @@
 """The rule book as it stands in `policies/rule-book.yaml`, to the value the domain works with."""
 
 from decimal import Decimal
-from typing import Self
+from typing import Any, Self
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
@@ -12,16 +12,27 @@ from tongban_scoring.domain.rules import (
     CapPeriod,
     Doubling,
     Feed,
+    Forfeit,
     Grade,
     Group,
     Keep,
+    Minutes,
     RedLine,
     Rule,
     RuleBook,
     Side,
+    Source,
 )
 
 Points = Decimal
+# What a condition may ask of each event: the fields that its reading in consumers.py has.
+FEEDABLE = {
+    "tongban.intake.deadline-missed.v1": {"kind"},
+    "tongban.intake.case-completed.v1": set[str](),
+    "tongban.hotline.deadline-missed.v1": {"clock"},
+    "tongban.hotline.ticket-replied.v1": set[str](),
+    "tongban.evaluation.rectification-closed.v1": {"is_substantiated", "root_cause"},
+}
 
 
 class _Part(BaseModel):
@@ -38,12 +49,26 @@ class _RangeValue(_Part):
     clause: str = Field(min_length=1)
 
 
+class _Forfeit(_Part):
+    value: bool
+    item: str
+    rules: list[str] = Field(min_length=1)
+    clause: str = Field(min_length=1)
+
+
+class _Ties(_Part):
+    overdue: list[str]
+    clause: str = Field(min_length=1)
+
+
 class _Switches(_Part):
     start: _Value
     floor: _Value
     ceiling: _Value
     range: _RangeValue
     confirm: LimitRule
+    forfeit: _Forfeit
+    ties: _Ties
 
 
 class _Grade(_Part):
@@ -56,10 +81,10 @@ class _Item(_Part):
     id: str
     points: Points
     label: str
+    clause: str = Field(min_length=1)
 
 
 class _Base(_Item):
-    clause: str
     items: list[_Item]
 
     @model_validator(mode="after")
@@ -76,8 +101,26 @@ class _Cap(_Part):
 
 
 class _Minutes(_Part):
+    """`least_exclusive` is where the text says 超过; in whole minutes it is one more."""
+
     least: int
-    most: int | None
+    least_exclusive: int | None = None
+    most: int | None = None
+
+    @model_validator(mode="before")
+    @classmethod
+    def _in_whole_minutes(cls, given: dict[str, Any]) -> dict[str, Any]:
+        if "least_exclusive" in given and "least" not in given:
+            return {"least": given["least_exclusive"] + 1, **given}
+        return given
+
+    def value(self) -> Minutes:
+        more_than = self.least_exclusive
+        return Minutes(
+            least=Decimal(self.least) if more_than is None else None,
+            more_than=None if more_than is None else Decimal(more_than),
+            most=None if self.most is None else Decimal(self.most),
+        )
 
 
 class _Rule(_Part):
@@ -93,6 +136,10 @@ class _Rule(_Part):
     dimension: str | None = None
     minutes: _Minutes | None = None
     cap: _Cap | None = None
+    waives: str | None = None
+    requires: list[str] = Field(default_factory=list)
+    duty: str | None = None
+    sources: list[str] = Field(default_factory=list)
     clause: str = Field(min_length=1)
 
     def rule(self, side: Side, section: str) -> Rule:
@@ -110,6 +157,8 @@ class _Rule(_Part):
             group=self.group,
             specificity=self.specificity,
             dimension=self.dimension,
+            minutes=None if self.minutes is None else self.minutes.value(),
+            waives=self.waives,
             cap=None
             if self.cap is None
             else Cap(amount=self.cap.amount, period=self.cap.period, clause=self.cap.clause),
@@ -150,11 +199,37 @@ class _Group(_Part):
     keep: Keep
     per_person: bool = False
     label: str
+    clause: str = Field(min_length=1)
+
+
+class _Clauses(_Part):
+    formula: str = Field(min_length=1)
+    effective_from: str = Field(min_length=1)
+
+
+class _Feed(_Part):
+    event: str
+    rule: str
+    when: dict[str, list[bool | str]] = Field(default_factory=dict)
+    clause: str = Field(min_length=1)
+
+    @model_validator(mode="after")
+    def _is_told(self) -> Self:
+        if self.event not in FEEDABLE:
+            raise ValueError(f"没有接入的事件：{self.event}")
+        strange = sorted(set(self.when) - FEEDABLE[self.event])
+        if strange:
+            raise ValueError(f"事件 {self.event} 不能以 {'、'.join(strange)} 为条件")
+        return self
+
+    def value(self) -> Source:
+        return Source(event=self.event, rule_id=self.rule, clause=self.clause, when=self.when)
 
 
 class RuleBookPolicy(Policy):
     subject: str
     formula: str
+    clauses: _Clauses
     switches: _Switches
     grades: list[_Grade] = Field(min_length=1)
     base: list[_Base]
@@ -164,6 +239,7 @@ class RuleBookPolicy(Policy):
     doubling: _Doubling
     red_lines: _RedLines
     groups: dict[str, _Group]
+    feeds: list[_Feed]
 
     @model_validator(mode="after")
     def _is_whole(self) -> Self:
@@ -173,6 +249,8 @@ class RuleBookPolicy(Policy):
         repeated = sorted({each for each in ids if ids.count(each) > 1})
         if repeated:
             raise ValueError(f"条款编号重复：{'、'.join(repeated)}")
+        if self._forfeited() is None:
+            raise ValueError(f"基本分中没有 {self.switches.forfeit.item}")
         faults = self.book().faults()
         if faults:
             raise ValueError("；".join(faults))
@@ -215,6 +293,23 @@ class RuleBookPolicy(Policy):
                 for each in self.red_lines.items
             ),
             confirm_limit=self.switches.confirm.limit(),
+            sources=tuple(each.value() for each in self.feeds),
+            forfeit=self._forfeited() if self.switches.forfeit.value else None,
+            overdue_rules=frozenset(self.switches.ties.overdue),
+        )
+
+    def _forfeited(self) -> Forfeit | None:
+        switch = self.switches.forfeit
+        items = (item for each in self.base for item in each.items if item.id == switch.item)
+        item = next(items, None)
+        if item is None:
+            return None
+        return Forfeit(
+            id=item.id,
+            points=item.points,
+            label=item.label,
+            clause=switch.clause,
+            rules=frozenset(switch.rules),
         )
 
     def _rules(self) -> list[Rule]:

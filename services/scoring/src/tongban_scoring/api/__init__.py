@@ -1,0 +1,5 @@
+"""HTTP in, HTTP out. Translates; decides nothing."""
+
+from tongban_scoring.api import cards, entries, red_lines
+
+routers = (entries.router, cards.periods, cards.cards, cards.rules, red_lines.router)
