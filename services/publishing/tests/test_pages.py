@@ -1,3 +1,4 @@
+import re
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -58,6 +59,21 @@ async def test_a_bulletin_shows_ranks_grades_scorecards_and_its_approval(
         assert said in page
     for hidden in ("r-1", "a-1", "<form"):
         assert hidden not in page
+
+
+@pytest.mark.parametrize(
+    "scores", [("98.5", "58"), ("100", "99.5"), ("97.5", "97.5"), ("3.5", "-41.25")]
+)
+async def test_every_dot_of_the_ranking_lies_within_its_chart(
+    client: Client, published: Any, card: Any, scores: tuple[str, str]
+) -> None:
+    cards = [card(place, score=score) for place, score in enumerate(scores, start=1)]
+    made = await published(NOW, scorecards=cards)
+
+    page = (await client.get(f"/publishing/bulletins/{made.id}")).text
+    best, worst = (float(place) for place in re.findall(r'<circle[^>]* cx="([-\d.]+)%"', page))
+
+    assert 0 <= worst <= best <= 100
 
 
 async def test_the_list_of_bulletins_is_paged(client: Client, published: Any) -> None:

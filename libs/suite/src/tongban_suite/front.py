@@ -82,6 +82,7 @@ ROLES = (
 
 def front_door(issuer: DevelopmentIssuer) -> FastAPI:
     app = FastAPI(openapi_url=None, docs_url=None, redoc_url=None)
+    app.state.sign_in = True
     problems.install(app)
     known = {role.key: role for role in ROLES}
 

@@ -30,7 +30,7 @@ async def finish_and_publish(city: City, day: date, *, now: datetime) -> Outcome
 
 async def finish_period(city: City, period: Period, *, now: datetime) -> Outcome:
     kit = city.kit("scoring")
-    rules = await scoring.rules_at(kit, now=period.end)
+    rules = await scoring.rules_at(kit, now=period.last_moment)
     async with kit.db.transaction() as tx:
         finished = await scoring.finish_period(tx, period=period, rules=rules, now=now)
     await city.settle()

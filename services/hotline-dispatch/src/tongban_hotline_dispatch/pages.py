@@ -10,7 +10,7 @@ from fastapi import Depends, Form, Query, Request, UploadFile
 from fastapi.responses import HTMLResponse, RedirectResponse, Response
 
 from tongban_common.auth import NotPermitted, Principal, require
-from tongban_common.http import Now, Paged, PageRequest, Reads, Router, Tx, no_store
+from tongban_common.http import Now, Paged, PageRequest, Reads, Router, Tx, Who, no_store
 from tongban_common.privacy import Sealer, mask_text
 from tongban_common.service import Parts
 from tongban_common.web import templates
@@ -180,7 +180,7 @@ async def import_file(
 
 
 @router.get("/progress", response_class=HTMLResponse, include_in_schema=False)
-async def progress_page(request: Request) -> HTMLResponse:
+async def progress_page(request: Request, _: Who) -> HTMLResponse:
     return _progress(request)
 
 
@@ -188,6 +188,7 @@ async def progress_page(request: Request) -> HTMLResponse:
 async def progress(
     request: Request,
     reads: Reads,
+    _: Who,
     ticket_no: Annotated[str, Form(max_length=40, pattern=_NO_NUL)] = "",
     query_code: Annotated[str, Form(max_length=20, pattern=_NO_NUL)] = "",
 ) -> HTMLResponse:

@@ -8,7 +8,7 @@ from fastapi.responses import HTMLResponse
 from pydantic import BaseModel
 
 from tongban_common.auth import Principal, require
-from tongban_common.http import Now, Paged, Reads, Router, no_store
+from tongban_common.http import Now, Paged, Reads, Router, Who, no_store
 from tongban_common.privacy import Sealer
 from tongban_common.service import Parts
 from tongban_common.web import templates
@@ -39,13 +39,13 @@ class ProgressForm(BaseModel):
 
 
 @router.get("/progress", response_class=HTMLResponse, include_in_schema=False)
-async def ask(request: Request) -> HTMLResponse:
+async def ask(request: Request, _: Who) -> HTMLResponse:
     return _progress(request)
 
 
 @router.post("/progress", response_class=HTMLResponse, include_in_schema=False)
 async def answer(
-    request: Request, form: Annotated[ProgressForm, Form()], reads: Reads
+    request: Request, form: Annotated[ProgressForm, Form()], reads: Reads, _: Who
 ) -> HTMLResponse:
     number, query_code = form.number.strip(), form.query_code.strip()
     try:

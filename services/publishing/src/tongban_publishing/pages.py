@@ -34,7 +34,6 @@ async def portal(request: Request, reads: Reads, who: Who) -> HTMLResponse:
         "portal.html",
         principal=who,
         bulletins=found,
-        may_sign_in=getattr(request.app.state, "sign_in", False),
     )
 
 

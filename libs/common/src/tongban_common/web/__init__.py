@@ -14,17 +14,38 @@ from starlette.requests import Request
 from starlette.responses import HTMLResponse
 from starlette.staticfiles import StaticFiles
 
+from tongban_common.auth import SESSION_COOKIE
 from tongban_common.web import charts, filters
 
 _HERE = Path(__file__).parent
 
+# Address, label, and whether everybody may look: nobody is led to a page that turns him away.
 NAVIGATION = (
-    ("/", "公开门户"),
-    ("/hotline/tickets", "工单"),
-    ("/intake/cases", "办件"),
-    ("/evaluation/rectifications", "差评整改"),
-    ("/scoring/scorecards", "考核"),
+    ("/", "公开门户", True),
+    ("/publishing/bulletins", "通报", True),
+    ("/hotline/tickets", "工单", False),
+    ("/intake/cases", "办件", False),
+    ("/evaluation/rectifications", "差评整改", False),
+    ("/scoring/scorecards", "考核", True),
 )
+# The roles of the services' access.yaml as people call them. A role of somebody else is not shown.
+ROLE_NAMES = {
+    "agent": "话务员",
+    "dispatcher": "派单员",
+    "unit_officer": "承办单位经办人",
+    "window_clerk": "窗口人员",
+    "window_lead": "窗口负责人",
+    "case_reviewer": "审核员",
+    "chief_rep": "首席代表",
+    "inspector": "督查员",
+    "center_admin": "中心管理员",
+    "publisher": "信息发布员",
+    "secrecy_reviewer": "保密审查员",
+    "approver": "签发人",
+    "supervisor": "监督员",
+    "admin": "系统管理员",
+    "operator": "运维人员",
+}
 
 
 class Templates:
@@ -37,13 +58,21 @@ class Templates:
         self, request: Request, name: str, *, status: int = 200, **context: Any
     ) -> HTMLResponse:
         """A page. `principal` and `flash` may be left out; the principal is then the request's."""
+        principal = context.get("principal", getattr(request.state, "principal", None))
         values = {
-            "principal": getattr(request.state, "principal", None),
             "flash": None,
             **context,
+            "principal": principal,
+            "is_signed_in": principal is not None or _may_be_signed_in(request),
+            "may_sign_in": getattr(request.app.state, "sign_in", False),
             "request": request,
         }
         return HTMLResponse(self.environment.get_template(name).render(values), status_code=status)
+
+
+def _may_be_signed_in(request: Request) -> bool:
+    """Where nobody asked who it is, as on a page that was not found, the cookie is a hint."""
+    return not hasattr(request.state, "principal") and SESSION_COOKIE in request.cookies
 
 
 @cache
@@ -95,7 +124,9 @@ def _environment(own: PackageLoader | None) -> Environment:
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    environment.globals.update(navigation=NAVIGATION, static_url=static_url, query=query)
+    environment.globals.update(
+        navigation=NAVIGATION, role_names=ROLE_NAMES, static_url=static_url, query=query
+    )
     environment.filters.update(filters.ALL)
     environment.filters.update(charts.ALL)
     return environment

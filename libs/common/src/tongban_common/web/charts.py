@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from decimal import Decimal
+from decimal import ROUND_CEILING, ROUND_FLOOR, Decimal
 
 _STEPS = tuple(Decimal(step) for step in ("0.5", "1", "2", "5", "10", "20", "25", "50", "100"))
 _MOST_TICKS = 6
@@ -60,8 +60,8 @@ def dots(rows: Sequence[Bar]) -> DotPlot:
         return DotPlot((), ())
     low, high = min(row.value for row in rows), max(row.value for row in rows)
     step = _step(high - low)
-    first = low // step * step
-    last = -(-high // step) * step
+    first = (low / step).to_integral_value(ROUND_FLOOR) * step
+    last = (high / step).to_integral_value(ROUND_CEILING) * step
     if first == last:
         first, last = first - step, last + step
     placed = tuple(PlacedDot(row, _place(row.value, first, last)) for row in rows)
