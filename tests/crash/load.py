@@ -1,0 +1,274 @@
+"""The load: clients that move tickets, reviews and rectifications, and ask until they know.
+
+Every request carries an Idempotency-Key, every move an If-Match. A client repeats a request until
+an answer says what became of it, and each 2xx goes to a log that is fsynced before the client goes
+on. A client is the only one who acts on its ticket, so a 4xx is a fault of the product.
+"""
+
+import asyncio
+import os
+import random
+from collections import Counter
+from collections.abc import Coroutine, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import httpx
+import orjson
+
+from tongban_common.issuer import DevelopmentIssuer
+
+from .world import UNITS
+
+ANSWER_SECONDS = 3.0
+GIVE_UP_SECONDS = 90.0
+FATES = {"closed": 82, "late": 8, "unanswered": 6, "unassigned": 4}
+
+
+class Refused(Exception):
+    """An answer that no client of this load may get."""
+
+
+class Log:
+    """The acknowledgements, one JSON document a line, each fsynced."""
+
+    def __init__(self, file: Path) -> None:
+        self.file = file
+        self._handle = os.open(file, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
+        self.written = 0
+
+    def write(self, **ack: object) -> None:
+        os.write(self._handle, orjson.dumps(ack) + b"\n")
+        os.fsync(self._handle)
+        self.written += 1
+
+    def close(self) -> None:
+        os.close(self._handle)
+
+
+class Call(NamedTuple):
+    """One request: what it does to which kind of aggregate, by whom, and on which version."""
+
+    kind: str
+    said: str  # what the aggregate's history will say
+    path: str
+    body: Mapping[str, object]
+    token: str | None = None
+    version: int | None = None
+
+
+@dataclass(slots=True, kw_only=True)
+class Load:
+    """What the clients of one run share."""
+
+    hotline: Sequence[str]
+    evaluation: Sequence[str]
+    issuer: DevelopmentIssuer
+    log: Log
+    seed: str
+    due_seconds: float  # about when a deadline of this run runs out
+    answers: Counter[str] = field(default_factory=Counter)
+    refused: list[str] = field(default_factory=list)
+    closed: "asyncio.Queue[str]" = field(default_factory=asyncio.Queue)  # to be reviewed
+    late: "list[asyncio.Task[None]]" = field(default_factory=list)  # replies that wait
+    is_over: bool = False
+
+    async def run(self, *, clients: int, citizens: int, seconds: float, at_least: int = 0) -> None:
+        """Load for so long and so many requests, then until all that was begun is finished."""
+        async with httpx.AsyncClient(timeout=ANSWER_SECONDS) as http, asyncio.TaskGroup() as group:
+
+            def a_client(number: int) -> "Client":
+                return Client(self, number, http, group)
+
+            moving = [group.create_task(a_client(n).run()) for n in range(clients)]
+            reviewing = [group.create_task(a_client(100 + n).review()) for n in range(citizens)]
+            staff = [group.create_task(a_client(200).rectify())] if citizens else []
+            await asyncio.sleep(seconds)
+            while self.log.written < at_least:  # noqa: ASYNC110 - on a slow machine
+                await asyncio.sleep(0.1)
+            self.is_over = True
+            await asyncio.gather(*moving)
+            await asyncio.gather(*self.late)
+            for _ in reviewing:
+                self.closed.put_nowait("")
+            await asyncio.gather(*reviewing)
+            for each in staff:
+                each.cancel()
+
+
+class Client:
+    def __init__(
+        self, load: Load, number: int, http: httpx.AsyncClient, group: asyncio.TaskGroup
+    ) -> None:
+        self._load = load
+        self._random = random.Random(f"{load.seed}/{number}")  # noqa: S311 - not a secret
+        self._http = http
+        self._group = group
+        self._host = number
+        token = load.issuer.token
+        name = f"client-{number}"
+        self._hub = token(subject=name, roles=["dispatcher", "inspector", "center_admin"])
+        self._officers = {
+            unit: token(subject=f"{name}-{unit}", roles=["unit_officer"], unit=unit)
+            for unit in UNITS
+        }
+
+    async def run(self) -> None:
+        """Tickets, one after another, each to its fate."""
+        while not self._load.is_over:
+            await self._noting_refusals(self._ticket())
+            await asyncio.sleep(self._random.uniform(0, 0.1))
+
+    async def review(self) -> None:
+        """A citizen: reviews closed tickets as soon as the invitation is there."""
+        while ticket := await self._load.closed.get():
+            await self._noting_refusals(self._review(ticket))
+
+    async def rectify(self) -> None:
+        """A member of staff: carries every rectification through, until cancelled."""
+        while True:
+            for each in await self._opened():
+                await self._noting_refusals(self._rectification(each["id"]))
+            await asyncio.sleep(0.5)
+
+    async def _noting_refusals(self, work: Coroutine[Any, Any, None]) -> None:
+        try:
+            await work
+        except Refused as fault:
+            self._load.refused.append(str(fault))
+
+    async def _ticket(self) -> None:
+        fate = self._random.choices(list(FATES), list(FATES.values()))[0]
+        unit = self._random.choice(UNITS)
+        body = {
+            "channel": "phone",
+            "appeal_type": self._random.choice(["consult", "help", "complaint"]),
+            "title": "路灯不亮",
+            "content": "小区门口的路灯不亮了，请处理。",
+        }
+        path = "/hotline/v1/tickets"
+        ticket = await self._hotline(Call("ticket", "registered", path, body, self._hub))
+        if fate == "unassigned":
+            return
+        ticket = await self._move(ticket, "assign", {"unit_code": unit}, self._hub)
+        ticket = await self._move(ticket, "sign", {}, self._officers[unit])
+        if fate == "late":
+            wait = self._load.due_seconds * self._random.uniform(0.8, 1.2)
+            answering = self._noting_refusals(self._answer(ticket, unit, wait=wait))
+            self._load.late.append(self._group.create_task(answering))
+        elif fate == "closed":
+            await self._answer(ticket, unit)
+
+    async def _answer(self, ticket: Mapping[str, Any], unit: str, *, wait: float = 0) -> None:
+        """After a wait that ends about when the ticket is due, the reply and the sweep race."""
+        await asyncio.sleep(wait)
+        ticket = await self._move(ticket, "reply", {"text": "已修好。"}, self._officers[unit])
+        ticket = await self._move(ticket, "close", {}, self._hub)
+        if self._random.random() < 0.3:
+            self._load.closed.put_nowait(ticket["id"])
+
+    async def _move(
+        self, ticket: Mapping[str, Any], move: str, body: Mapping[str, object], token: str
+    ) -> Mapping[str, Any]:
+        said = {"assign": "assigned", "sign": "signed", "reply": "replied", "close": "closed"}[move]
+        path = f"/hotline/v1/tickets/{ticket['id']}/{move}"
+        return await self._hotline(Call("ticket", said, path, body, token, ticket["version"]))
+
+    async def _hotline(self, call: Call) -> Mapping[str, Any]:
+        return await self._ask(self._load.hotline, call)
+
+    async def _review(self, ticket: str) -> None:
+        invitation = await self._get(f"/evaluation/v1/invitations/ticket/{ticket}", wait=True)
+        level = self._random.choice([5, 5, 4, 3, 2, 1])
+        body = {
+            "token": invitation["link"].rpartition("/")[2],
+            "level": level,
+            "comment": "一直没有修好" if level < 3 else None,
+        }
+        await self._ask(
+            self._load.evaluation, Call("review", "submitted", "/evaluation/v1/reviews", body)
+        )
+
+    async def _opened(self) -> list[dict[str, Any]]:
+        page = await self._get("/evaluation/v1/rectifications?status=opened&limit=50", wait=False)
+        found: list[dict[str, Any]] = page["items"]
+        return found
+
+    async def _rectification(self, id_: str) -> None:
+        path = f"/evaluation/v1/rectifications/{id_}"
+        verified = {
+            "is_factual": True,
+            "is_reasonable": True,
+            "note": "情况属实",
+            "root_cause": "efficiency",
+            "grade": "simple",
+        }
+        steps: tuple[tuple[str, Mapping[str, object]], ...] = (
+            ("verify", verified),
+            ("rectify", {"measures": "已更换灯具。"}),
+            ("call-back", {"answer": "satisfied"}),
+            ("close", {}),
+        )
+        version = 1
+        for step, body in steps:
+            said = step.replace("-", "_")
+            call = Call("rectification", said, f"{path}/{step}", body, self._hub, version)
+            answer = await self._ask(self._load.evaluation, call)
+            version = answer["version"]
+
+    async def _ask(self, hosts: Sequence[str], call: Call) -> Mapping[str, Any]:
+        """Ask until the answer is known. Raises Refused."""
+        key = f"{self._random.getrandbits(128):032x}"
+        headers = {"Idempotency-Key": key}
+        if call.token is not None:
+            headers["Authorization"] = f"Bearer {call.token}"
+        if call.version is not None:
+            headers["If-Match"] = f'"{call.version}"'
+        try:
+            async with asyncio.timeout(GIVE_UP_SECONDS):
+                answer = await self._until_known(hosts, call, headers)
+        except TimeoutError:
+            raise Refused(f"{call.path}: no answer within {GIVE_UP_SECONDS:.0f} s") from None
+        if not answer.is_success:
+            raise Refused(f"{call.path}: {answer.status_code} {answer.text[:200]}")
+        known: Mapping[str, Any] = answer.json()
+        version = known.get("version", 1)
+        self._load.log.write(
+            kind=call.kind, id=known["id"], version=version, said=call.said, key=key
+        )
+        return known
+
+    async def _until_known(
+        self, hosts: Sequence[str], call: Call, headers: Mapping[str, str]
+    ) -> httpx.Response:
+        while True:
+            host = hosts[self._host % len(hosts)]
+            try:
+                answer = await self._http.post(host + call.path, json=call.body, headers=headers)
+            except httpx.HTTPError as fault:
+                self._load.answers[type(fault).__name__] += 1
+                self._host += 1  # as a load balancer would: away from one that does not answer
+            else:
+                again = "idempotency-replayed" in answer.headers
+                self._load.answers[f"{answer.status_code}{' replayed' if again else ''}"] += 1
+                if answer.status_code < 500 and answer.status_code != 429:
+                    return answer
+            await asyncio.sleep(self._random.uniform(0.05, 0.3))
+
+    async def _get(self, path: str, *, wait: bool) -> Mapping[str, Any]:
+        """A read by staff; `wait`: until it is there."""
+        headers = {"Authorization": f"Bearer {self._hub}"}
+        while True:
+            host = self._random.choice(self._load.evaluation)
+            try:
+                answer = await self._http.get(host + path, headers=headers)
+            except httpx.HTTPError as fault:
+                self._load.answers[type(fault).__name__] += 1
+            else:
+                if answer.is_success:
+                    found: Mapping[str, Any] = answer.json()
+                    return found
+                if not wait or answer.status_code != 404:
+                    self._load.answers[f"GET {answer.status_code}"] += 1
+            await asyncio.sleep(0.3)
