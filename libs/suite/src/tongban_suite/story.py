@@ -1,0 +1,365 @@
+"""What happens in the demo city: matters, reviews and rectifications, by chance of one seed."""
+
+import random
+from collections.abc import Callable, Coroutine, Sequence
+from dataclasses import dataclass, field
+from datetime import date, datetime, time, timedelta
+from functools import partial
+from heapq import heappop, heappush
+from importlib.resources import files
+from typing import Any
+from uuid import UUID
+
+from pydantic import BaseModel, ConfigDict
+from sqlalchemy import select
+
+from tongban_common.clock import new_id
+from tongban_common.policies import parse_document
+from tongban_common.privacy import Sealer
+from tongban_common.service import Kit
+from tongban_common.working_days import SHANGHAI
+from tongban_evaluation import operations as evaluation
+from tongban_evaluation.domain.deadlines import Grade
+from tongban_evaluation.domain.rectification import Answer, Findings, RootCause
+from tongban_evaluation.domain.review import Channel as ReviewChannel
+from tongban_evaluation.domain.review import Opinion
+from tongban_evaluation.store.policies import rule_book
+from tongban_evaluation.store.rectifications import rectification
+from tongban_evaluation.store.reviews import invitation
+from tongban_hotline_dispatch import operations as hotline
+from tongban_hotline_dispatch.domain.appeal import Appeal, AppealType, Channel, Urgency
+from tongban_hotline_dispatch.store import Complainant
+from tongban_intake import operations as intake
+from tongban_intake.domain.case import Applicant, DeliveryMethod, Result
+from tongban_scoring import operations as scoring
+from tongban_scoring.domain.entries import Evidence, Responsibility, State
+from tongban_scoring.store import entry
+from tongban_suite.city import City
+from tongban_suite.simulation import Simulation
+
+TICKETS, CASES = 150, 80
+DAYS = 91
+ANSWERING = 0.6  # the share of the invited who review
+NEGLECTED = 0.2  # the share of bad reviews whose unit lets the time run out
+CONFIRMED = 0.7  # the share of the ledger's leads that an inspector confirms
+_ATTRIBUTED = "S3-3"  # 超过承诺时限，须归责
+_ACTOR = "demo"
+
+
+class _Appeal(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    unit: str
+    type: AppealType
+    title: str
+    content: str
+
+
+class _Appeals(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    appeals: list[_Appeal]
+
+
+Act = Callable[[datetime], Coroutine[Any, Any, object]]
+
+
+@dataclass
+class Agenda:
+    """What is going to happen, by moment; doing one thing may put others on it."""
+
+    _waiting: list[tuple[datetime, int, Act]] = field(default_factory=list)
+    _count: int = 0
+
+    def at(self, moment: datetime, act: Act) -> None:
+        self._count += 1
+        heappush(self._waiting, (moment, self._count, act))
+
+    async def run(
+        self, simulation: Simulation, until: datetime, after_each: Callable[[datetime], object]
+    ) -> None:
+        while self._waiting and self._waiting[0][0] < until:
+            moment, _, act = heappop(self._waiting)
+            await simulation.advance(max(moment, simulation.now))
+            await act(simulation.now)
+            after_each(moment)
+        await simulation.advance(until)
+
+
+class Story:
+    def __init__(self, city: City, chance: random.Random, starts_on: date) -> None:
+        self.agenda = Agenda()
+        self._city = city
+        self._chance = chance
+        self._starts_on = starts_on
+        self._hotline = city.kit("hotline")
+        self._intake = city.kit("intake")
+        self._book = rule_book(city.kit("evaluation"))
+        self._appeals = _appeals()
+        self._items = _items()
+
+    def plan(self) -> None:
+        for _ in range(TICKETS):
+            self.agenda.at(self._moment(), self._ticket)
+        for _ in range(CASES):
+            self.agenda.at(self._moment(), self._case)
+        for week in range(1, DAYS // 7 + 1):
+            friday = self._starts_on + timedelta(days=7 * week - 1)
+            self.agenda.at(datetime.combine(friday, time(16), SHANGHAI), self._inspect)
+
+    async def _ticket(self, now: datetime) -> None:
+        appeal = self._chance.choice(self._appeals)
+        rules = await hotline.rules_at(self._hotline, now=now)
+        new = hotline.Registration(
+            ticket_id=new_id(now),
+            query_code=hotline.new_query_code(),
+            appeal=Appeal(
+                channel=self._chance.choice(list(Channel)[:6]),
+                channel_order_no=None,
+                matter_code=None,
+                appeal_type=appeal.type,
+                urgency=Urgency.NORMAL,
+                title=appeal.title,
+                content=appeal.content,
+            ),
+            person=Complainant(name=self._name(), phone=self._phone()),
+            actor=_ACTOR,
+        )
+        async with self._hotline.db.transaction() as tx:
+            await hotline.register(
+                tx, new=new, rules=rules, sealer=Sealer(self._hotline.secret), now=now
+            )
+        step = hotline.Step(ticket_id=new.ticket_id, actor=_ACTOR)
+        later = now + timedelta(minutes=self._chance.randint(5, 40))
+
+        async def assign(then: datetime) -> None:
+            async with self._hotline.db.transaction() as tx:
+                ticket = await hotline.assign(
+                    tx, step=step, unit_code=appeal.unit, rules=rules, now=then
+                )
+            due = ticket.reply_term.due_at if ticket.reply_term else then
+            self.agenda.at(then + timedelta(hours=2), sign)
+            self.agenda.at(self._done_by(then, due), answer)
+
+        async def sign(then: datetime) -> None:
+            async with self._hotline.db.transaction() as tx:
+                await hotline.sign(tx, step=step, now=then)
+
+        async def answer(then: datetime) -> None:
+            calendar = await self._hotline.calendars.current()
+            async with self._hotline.db.transaction() as tx:
+                await hotline.reply(
+                    tx,
+                    step=step,
+                    text="您反映的问题已现场核实并处理，感谢您的监督。",
+                    calendar=calendar,
+                    now=then,
+                )
+            self.agenda.at(then + timedelta(hours=20), close)
+
+        async def close(then: datetime) -> None:
+            async with self._hotline.db.transaction() as tx:
+                await hotline.close(tx, step=step, now=then)
+            self._invited(new.ticket_id, then)
+
+        self.agenda.at(later, assign)
+
+    async def _case(self, now: datetime) -> None:
+        item, window, staff = self._chance.choice(self._items)
+        rules = await intake.rules_at(self._intake, now=now)
+        new = intake.NewCase(
+            case_id=new_id(now),
+            query_code=intake.new_query_code(),
+            item_code=item,
+            window_code=window,
+            applicant=Applicant(
+                name=self._name(),
+                id_type="111",
+                id_number=f"9901{self._chance.randrange(10**14):014}",
+                phone=self._phone(),
+            ),
+            actor=_ACTOR,
+            staff_code=staff,
+        )
+        async with self._intake.db.transaction() as tx:
+            case = await intake.accept(
+                tx, new=new, rules=rules, sealer=Sealer(self._intake.secret), now=now
+            )
+        step = intake.Step(case_id=new.case_id, actor=_ACTOR)
+
+        async def finish(then: datetime) -> None:
+            async with self._intake.db.transaction() as tx:
+                await intake.decide(
+                    tx, step=step, result=Result.APPROVED, grounds=None, rules=rules, now=then
+                )
+            async with self._intake.db.transaction() as tx:
+                await intake.complete(tx, step=step, rules=rules, now=then)
+            self._invited(new.case_id, then)
+            self.agenda.at(then + timedelta(hours=26), hand_over)
+
+        async def hand_over(then: datetime) -> None:
+            async with self._intake.db.transaction() as tx:
+                await intake.deliver(tx, step=step, method=DeliveryMethod.HANDED_OVER, now=then)
+
+        self.agenda.at(self._done_by(now, case.promise.due_at), finish)
+
+    def _invited(self, matter_id: UUID, then: datetime) -> None:
+        """Most of those who are asked answer, some days later."""
+        if self._chance.random() < ANSWERING:
+            later = then + timedelta(hours=self._chance.randint(2, 100))
+            self.agenda.at(later, partial(self._review, matter_id))
+
+    async def _review(self, matter_id: UUID, now: datetime) -> None:
+        await self._city.settle()
+        kit = self._city.kit("evaluation")
+        invitation_id = await _invitation_of(kit, matter_id)
+        level = self._chance.choices((5, 4, 3, 2, 1), weights=(58, 20, 10, 7, 5))[0]
+        opinion = Opinion(level=level, tags=_TAGS[level], channel=ReviewChannel.WEB)
+        async with kit.db.transaction() as tx:
+            review = await evaluation.submit(
+                tx, invitation_id=invitation_id, opinion=opinion, book=self._book, now=now
+            )
+        opened = await _rectification_of(kit, review.id)
+        if opened is not None and self._chance.random() > NEGLECTED:
+            self._rectify(opened, now + timedelta(hours=20))
+
+    def _rectify(self, rectification_id: UUID, begin: datetime) -> None:
+        """Verified, put right, called back and closed, a day or two between each."""
+        cause = self._chance.choice((RootCause.ATTITUDE, RootCause.EFFICIENCY))
+        findings = Findings(
+            is_factual=True,
+            is_reasonable=True,
+            note="经调取监控和系统记录，反映情况属实。",
+            root_cause=cause,
+            grade=Grade.SIMPLE,
+        )
+        steps: tuple[Callable[..., Any], ...] = (
+            partial(evaluation.verify, findings=findings),
+            partial(evaluation.rectify, measures="已对当事人员谈话提醒，并优化窗口排班。"),
+            partial(evaluation.call_back, answer=Answer.SATISFIED, note=None),
+            evaluation.close,
+        )
+        for version, step in enumerate(steps, start=1):
+            act = partial(self._act, step, rectification_id, version)
+            self.agenda.at(begin + timedelta(hours=30 * (version - 1)), act)
+
+    async def _act(
+        self, step: Callable[..., Any], rectification_id: UUID, version: int, now: datetime
+    ) -> None:
+        act = evaluation.Act(
+            rectification_id=rectification_id, expected=version, actor=_ACTOR, scope=None, at=now
+        )
+        async with self._city.kit("evaluation").db.transaction() as tx:
+            await step(tx, act, book=self._book)
+
+    async def _inspect(self, now: datetime) -> None:
+        """Every week somebody decides about what the facts only suggest."""
+        await self._city.settle()
+        kit = self._city.kit("scoring")
+        for entry_id, rule_id in await _proposed(kit):
+            decision = scoring.Decision(
+                entry_id=entry_id,
+                actor=_ACTOR,
+                evidence=Evidence(text="经调阅办件流转记录和回访录音核实。"),
+                responsibility=Responsibility.WINDOW if rule_id == _ATTRIBUTED else None,
+            )
+            decide = scoring.confirm if self._chance.random() < CONFIRMED else scoring.reject
+            async with kit.db.transaction() as tx:
+                await decide(tx, decision=decision, now=now)
+
+    def _moment(self) -> datetime:
+        """In office hours of some day of the quarter, working or not: the hotline never sleeps."""
+        day = self._starts_on + timedelta(days=self._chance.randrange(DAYS))
+        minutes = self._chance.randint(9 * 60, 17 * 60)
+        return datetime.combine(day, time(), SHANGHAI) + timedelta(minutes=minutes)
+
+    def _done_by(self, start: datetime, due: datetime) -> datetime:
+        """Mostly in time; about one in eleven late."""
+        if self._chance.random() < 0.09:
+            return due + timedelta(hours=self._chance.randint(10, 60))
+        return start + (due - start) * self._chance.uniform(0.15, 0.97)
+
+    def _name(self) -> str:
+        return self._chance.choice("赵钱孙李周吴郑王") + self._chance.choice("伟芳娜敏静强磊洋")
+
+    def _phone(self) -> str:
+        return f"138{self._chance.randrange(10**8):08}"
+
+
+def _appeals() -> Sequence[_Appeal]:
+    return parse_document(packaged("appeals.yaml"), _Appeals, where="appeals.yaml").appeals
+
+
+# One tag of each level, as the packaged set has them; the bad ones say why.
+_TAGS: dict[int, tuple[str, ...]] = {5: ("517",), 4: ("413",), 3: (), 2: ("214",), 1: ("115",)}
+
+
+class _Item(BaseModel):
+    model_config = ConfigDict(extra="ignore", frozen=True)
+
+    code: str
+    unit_code: str
+
+
+class _Catalogue(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    items: list[_Item]
+
+
+class _Window(BaseModel):
+    model_config = ConfigDict(extra="ignore", frozen=True)
+
+    code: str
+    unit_code: str
+
+
+class _Clerk(BaseModel):
+    model_config = ConfigDict(extra="ignore", frozen=True)
+
+    code: str
+    window_code: str
+
+
+class _Directory(BaseModel):
+    model_config = ConfigDict(extra="ignore", frozen=True)
+
+    windows: list[_Window]
+    staff: list[_Clerk]
+
+
+def _items() -> Sequence[tuple[str, str, str | None]]:
+    """Item, the window that takes it, and who sits there."""
+    directory = parse_document(packaged("directory.yaml"), _Directory, where="directory.yaml")
+    catalogue = parse_document(packaged("catalogue.yaml"), _Catalogue, where="catalogue.yaml")
+    windows = {each.unit_code: each.code for each in directory.windows}
+    clerks = {each.window_code: each.code for each in directory.staff}
+    return [
+        (item.code, windows[item.unit_code], clerks.get(windows[item.unit_code]))
+        for item in catalogue.items
+    ]
+
+
+async def _invitation_of(kit: Kit, matter_id: UUID) -> UUID:
+    async with kit.db.reading() as connection:
+        query = select(invitation.c.id).where(invitation.c.matter_id == matter_id)
+        found: UUID = (await connection.execute(query)).scalar_one()
+    return found
+
+
+async def _proposed(kit: Kit) -> Sequence[tuple[UUID, str]]:
+    async with kit.db.reading() as connection:
+        query = select(entry.c.id, entry.c.rule_id).where(entry.c.state == State.PROPOSED)
+        rows = await connection.execute(query.order_by(entry.c.recorded_at, entry.c.id))
+        return [(row.id, row.rule_id) for row in rows]
+
+
+async def _rectification_of(kit: Kit, review_id: UUID) -> UUID | None:
+    """The one that a bad review opened."""
+    async with kit.db.reading() as connection:
+        query = select(rectification.c.id).where(rectification.c.review_id == review_id)
+        return (await connection.execute(query)).scalar_one_or_none()
+
+
+def packaged(name: str) -> str:
+    return files("tongban_suite").joinpath("data", name).read_text(encoding="utf-8")
