@@ -1,0 +1,154 @@
+"""What is measured: three servers, each a process, over one embedded PostgreSQL with fsync on."""
+
+import asyncio
+import os
+import socket
+import sys
+import time
+import urllib.error
+import urllib.request
+from collections.abc import AsyncIterator, Mapping, Sequence
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+import psutil
+
+from tongban_common import migrations
+from tongban_common.clock import utc_now
+from tongban_common.events import Envelope
+from tongban_common.issuer import AUDIENCE, ISSUER, DevelopmentIssuer
+from tongban_hotline_dispatch.consumers import UnitChanged
+from tongban_hotline_dispatch.main import SERVICE
+from tongban_hotline_dispatch.settings import HotlineSettings
+from tongban_suite.embedded import EmbeddedPostgres
+
+ROOT = Path(__file__).parents[1]
+UNIT = "BENCH"
+START_SECONDS = 30
+
+
+class DidNotStart(Exception):
+    """A server that does not answer."""
+
+
+@dataclass(slots=True)
+class Server:
+    """A running server. CPU in seconds of user and system time, memory in bytes."""
+
+    port: int
+    process: asyncio.subprocess.Process
+
+    def cpu(self) -> float:
+        times = psutil.Process(self.process.pid).cpu_times()
+        return float(times.user + times.system)
+
+    def rss(self) -> int:
+        return int(psutil.Process(self.process.pid).memory_info().rss)
+
+    async def answers(self) -> None:
+        """Raises DidNotStart."""
+        give_up = time.monotonic() + START_SECONDS
+        while self.process.returncode is None and time.monotonic() < give_up:
+            if await asyncio.to_thread(_is_alive, self.port):
+                return
+            await asyncio.sleep(0.1)
+        raise DidNotStart(f"nothing answers on port {self.port}")
+
+    async def stop(self) -> None:
+        if self.process.returncode is None:
+            self.process.terminate()
+        await self.process.wait()
+
+
+@asynccontextmanager
+async def running(
+    folder: Path, postgres: EmbeddedPostgres, issuer: DevelopmentIssuer
+) -> AsyncIterator[Mapping[str, Server]]:
+    """The three servers by subject. Raises DidNotStart."""
+    await postgres.ensure(["hotline", "bare"])
+    hotline = await _hotline(postgres, issuer)
+    started: dict[str, Server] = {}
+    with (folder / "servers.log").open("wb") as log:
+        try:
+            script = [str(Path(sys.executable).parent / "tongban-hotline"), "api"]
+            started["lifecycle"] = await _start(script, hotline, log.fileno())
+            bare = {"BENCH_DATABASE": postgres.url("bare").replace("+asyncpg", "")}
+            started["insert"] = await _start(_uvicorn("insert"), bare, log.fileno())
+            started["empty"] = await _start(_uvicorn("empty"), {}, log.fileno())
+            for server in started.values():
+                await server.answers()
+            yield started
+        finally:
+            for server in started.values():
+                await server.stop()
+
+
+async def _hotline(postgres: EmbeddedPostgres, issuer: DevelopmentIssuer) -> dict[str, str]:
+    """Its database with policies and one unit; the environment of its processes."""
+    values = {
+        "DATABASE_URL": postgres.url("hotline"),
+        "DATABASE_POOL": "6",  # as the bare insert has
+        "SECRET": "a secret of the bench only",
+        "ISSUER": ISSUER,
+        "AUDIENCE": AUDIENCE,
+        "JWKS": str(issuer.jwks),
+    }
+    await migrations.upgrade(values["DATABASE_URL"], SERVICE.package)
+    settings = HotlineSettings.model_validate({key.lower(): each for key, each in values.items()})
+    kit = SERVICE.kit(settings)
+    await SERVICE.load_policies(kit)
+    await SERVICE.inbox(kit).apply([_unit_changed()])
+    await kit.db.close()
+    return {f"TONGBAN_HOTLINE_{key}": each for key, each in values.items()}
+
+
+def _unit_changed() -> Envelope:
+    return Envelope(
+        id="bench-1",
+        source="/tongban/intake",
+        type=UnitChanged.type,
+        subject=UNIT,
+        time=utc_now(),
+        topic=UnitChanged.topic,
+        shard=0,
+        n=1,
+        data={"unit_code": UNIT, "name": "承办单位", "level": "city", "is_active": True},
+    )
+
+
+async def _start(command: Sequence[str], environment: Mapping[str, str], log: int) -> Server:
+    port = _free_port()
+    own = {"PORT": str(port), "TONGBAN_HOTLINE_PORT": str(port)}
+    where = ["--port", str(port)] if "uvicorn" in command else []
+    process = await asyncio.create_subprocess_exec(
+        *command,
+        *where,
+        cwd=ROOT,
+        env={**os.environ, **environment, **own},
+        stdin=asyncio.subprocess.DEVNULL,
+        stdout=log,
+        stderr=log,
+        start_new_session=True,  # Ctrl-C is for the bench, which stops them itself
+    )
+    return Server(port, process)
+
+
+def _uvicorn(app: str) -> list[str]:
+    quiet = ["--no-access-log", "--log-level", "warning"]
+    return [sys.executable, "-m", "uvicorn", f"bench.apps:{app}", *quiet]
+
+
+def _is_alive(port: int) -> bool:
+    try:
+        with urllib.request.urlopen(f"http://127.0.0.1:{port}/livez", timeout=5) as answer:
+            return bool(answer.status == 200)
+    except (urllib.error.URLError, OSError):
+        return False
+
+
+def _free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port: int = probe.getsockname()[1]
+    return port
