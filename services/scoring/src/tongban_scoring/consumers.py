@@ -134,6 +134,9 @@ async def take_window(tx: Transaction, changed: WindowChanged) -> None:
         name=changed.name,
         is_active=changed.is_active,
     )
+    if changed.is_active:
+        opened = Subject(unit_code=changed.unit_code, window_code=changed.window_code)
+        await Ledger(tx).adopt(opened, since=changed.occurred_at)
 
 
 async def take_staff(tx: Transaction, changed: StaffChanged) -> None:

@@ -32,6 +32,7 @@ from sqlalchemy.dialects.postgresql import JSONB
 
 from tongban_common.db import Transaction
 from tongban_common.errors import NotFound
+from tongban_common.working_days import SHANGHAI
 from tongban_scoring.domain.entries import Entry, Evidence, Responsibility, State
 from tongban_scoring.domain.rules import Side, Wording
 from tongban_scoring.store.reference import metadata
@@ -98,6 +99,21 @@ _COUNT = text(
     INSERT INTO activity AS a (window_code, day, handled) VALUES ({_WINDOW}, :day, 1)
     ON CONFLICT (window_code, day) DO UPDATE SET handled = a.handled + 1
     """  # noqa: S608 - the fragment is our own
+)
+_ADOPT = text(  # topics are not ordered among each other: facts may come before their window
+    """
+    UPDATE entry SET window_code = :window
+    WHERE window_code = :unit AND counted_in IS NULL AND occurred_at >= :since
+    """
+)
+_ADOPT_ACTIVITY = text(
+    """
+    WITH taken AS (
+      DELETE FROM activity WHERE window_code = :unit AND day >= :day RETURNING day, handled
+    )
+    INSERT INTO activity AS a (window_code, day, handled) SELECT :window, day, handled FROM taken
+    ON CONFLICT (window_code, day) DO UPDATE SET handled = a.handled + EXCLUDED.handled
+    """
 )
 
 
@@ -189,6 +205,12 @@ class Ledger:
     async def count(self, subject: Subject, day: date) -> None:
         """One more matter handled that day."""
         await self._tx.connection.execute(_COUNT, {**subject.values(), "day": day})
+
+    async def adopt(self, subject: Subject, *, since: datetime) -> None:
+        """What stood for the unit itself from then on belongs to this window of it."""
+        day = since.astimezone(SHANGHAI).date()
+        await self._tx.connection.execute(_ADOPT, {**subject.values(), "since": since})
+        await self._tx.connection.execute(_ADOPT_ACTIVITY, {**subject.values(), "day": day})
 
     async def countable(self, *, before: datetime) -> Sequence[Entry]:
         """Confirmed entries of facts before this instant that no card holds yet, locked."""
