@@ -105,6 +105,7 @@ def _engine(url: str, pool: int) -> AsyncEngine:
         pool_size=pool,
         max_overflow=0,
         pool_timeout=10,
+        hide_parameters=True,  # a fault is logged, and its message would quote what was stored
         json_serializer=lambda value: orjson.dumps(value).decode(),
         json_deserializer=orjson.loads,
         connect_args={"server_settings": _SESSION},

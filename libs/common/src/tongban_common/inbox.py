@@ -115,11 +115,18 @@ _START = text(
     ON CONFLICT DO NOTHING
     """
 )
-_MOVE = text(
+_MOVE = text(  # a gap is closed by whatever fills it: a repair, or what was missing came late
     """
-    UPDATE inbox_watermark w SET applied = m.applied
-    FROM unnest(CAST(:topics AS text[]), CAST(:shards AS smallint[]), CAST(:applied AS bigint[]))
-      AS m (topic, shard, applied)
+    WITH m AS (
+      SELECT * FROM unnest(
+        CAST(:topics AS text[]), CAST(:shards AS smallint[]), CAST(:applied AS bigint[])
+      ) AS m (topic, shard, applied)
+    ), closed AS (
+      UPDATE inbox_gap g SET repaired_at = now() FROM m
+      WHERE g.consumer = :consumer AND g.topic = m.topic AND g.shard = m.shard
+        AND g.repaired_at IS NULL AND g.got <= m.applied + 1
+    )
+    UPDATE inbox_watermark w SET applied = m.applied FROM m
     WHERE w.consumer = :consumer AND w.topic = m.topic AND w.shard = m.shard
     """
 )
@@ -137,6 +144,17 @@ _WAITING = text(
     WHERE consumer = :consumer AND topic = :topic AND subject = :subject
       AND state IN ('dead', 'parked') AND reason <> 'unknown_type'
     ORDER BY n FOR UPDATE
+    """
+)
+_REPORT_GAP = text(  # once, however often the batch behind it is tried again
+    """
+    INSERT INTO inbox_gap (consumer, topic, shard, expected, got)
+    SELECT :consumer, :topic, :shard, :expected, :got
+    WHERE NOT EXISTS (
+      SELECT FROM inbox_gap
+      WHERE consumer = :consumer AND topic = :topic AND shard = :shard
+        AND expected = :expected AND repaired_at IS NULL
+    )
     """
 )
 _REFUSE = text(  # once for each offset, however often the broker delivers it
@@ -375,19 +393,15 @@ class Inbox:
 
     async def _close_gap(self, gap: GapInShard, envelopes: Sequence[Envelope]) -> None:
         """Report it, fetch what is missing from the producer, and take the rest again."""
+        values = {
+            "consumer": self._consumer,
+            "topic": gap.topic,
+            "shard": gap.shard,
+            "expected": gap.expected,
+            "got": gap.got,
+        }
         async with self._db.transaction() as tx:
-            reported = await tx.connection.execute(
-                inbox_gap.insert()
-                .values(
-                    consumer=self._consumer,
-                    topic=gap.topic,
-                    shard=gap.shard,
-                    expected=gap.expected,
-                    got=gap.got,
-                )
-                .returning(inbox_gap.c.id)
-            )
-            gap_id: int = reported.scalar_one()
+            await tx.connection.execute(_REPORT_GAP, values)
         self.outcomes["gap"] += 1
         GAPS.labels(self._consumer, gap.topic).inc()
         _log.error("inbox.gap", consumer=self._consumer, topic=gap.topic, shard=gap.shard)
@@ -400,10 +414,6 @@ class Inbox:
             if each.topic == gap.topic and each.shard == gap.shard and each.n >= gap.got
         ]
         await self.apply([*missing, *rest])
-        async with self._db.transaction() as tx:
-            await tx.connection.execute(
-                update(inbox_gap).where(inbox_gap.c.id == gap_id).values(repaired_at=func.now())
-            )
 
     async def _fetch(self, gap: GapInShard) -> list[Envelope]:
         if self._repair is None:

@@ -4,13 +4,15 @@ import logging
 import re
 import secrets
 import sys
+import traceback
 from collections.abc import Iterator, MutableMapping
 from contextlib import contextmanager
 from contextvars import ContextVar
-from typing import Any
+from typing import Any, TextIO
 
 import structlog
 from prometheus_client import Counter, Histogram
+from structlog.typing import ExcInfo
 
 REQUESTS = Histogram(
     "http_server_request_duration_seconds",
@@ -69,17 +71,41 @@ def configure_logging(*, service: str, json: bool) -> None:
 
 
 def _renderers(*, json: bool) -> list[structlog.typing.Processor]:
-    """Tracebacks without the values of local variables: those may be somebody's name."""
     if json:
         return [
-            structlog.processors.format_exc_info,
+            structlog.processors.ExceptionRenderer(_traceback),
             structlog.processors.JSONRenderer(ensure_ascii=False),
         ]
     return [
-        structlog.dev.ConsoleRenderer(
-            colors=sys.stderr.isatty(), exception_formatter=structlog.dev.plain_traceback
-        )
+        structlog.dev.ConsoleRenderer(colors=sys.stderr.isatty(), exception_formatter=_to_console)
     ]
+
+
+def _to_console(console: TextIO, exc_info: ExcInfo) -> None:
+    console.write(f"\n{_traceback(exc_info)}")
+
+
+def _traceback(exc_info: ExcInfo) -> str:
+    """Where it failed and with what kind of fault, the first cause first.
+
+    Never the message or a local variable: those quote what was sent and what is stored (the
+    DETAIL of PostgreSQL, the whole row), which may be somebody's name.
+    """
+    return "".join(_told(exc_info[1]))
+
+
+def _told(fault: BaseException) -> Iterator[str]:
+    before = fault.__cause__ if fault.__suppress_context__ else fault.__context__
+    if before is not None:
+        yield from _told(before)
+    yield from traceback.format_tb(fault.__traceback__)
+    kind = type(fault)
+    sqlstate = getattr(fault, "sqlstate", None)
+    state = "" if sqlstate is None else f" (SQLSTATE {sqlstate})"
+    yield f"{kind.__module__}.{kind.__qualname__}{state}\n"
+    if isinstance(fault, BaseExceptionGroup):
+        for part in fault.exceptions:
+            yield from _told(part)
 
 
 def _mask(
