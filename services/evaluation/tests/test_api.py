@@ -200,7 +200,7 @@ async def test_a_link_is_shown_to_those_who_may_see_it_and_tells_nothing_of_a_pe
     assert refused(await client.as_("clerk").get(address)) == (403, "auth.not_permitted")
     answer = await client.as_("inspector").get(address)
     assert answer.headers["cache-control"] == "no-store"
-    assert answer.json()["due_at"] == "2026-10-13T15:59:59.999999Z"
+    assert answer.json()["due_at"] == "2026-10-13T23:59:59.999999+08:00"
     missing = await client.as_("inspector").get(f"/evaluation/v1/invitations/case/{UUID(int=9)}")
     assert refused(missing) == (404, "invitation.not_found")
     assert refused(

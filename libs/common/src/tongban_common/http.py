@@ -14,6 +14,7 @@ from typing import Annotated, Any
 import orjson
 from fastapi import APIRouter, Depends, FastAPI, Query, Request, Response
 from fastapi.routing import APIRoute
+from pydantic import AfterValidator, AwareDatetime
 from sqlalchemy.ext.asyncio import AsyncConnection
 from starlette.datastructures import MutableHeaders
 
@@ -25,11 +26,14 @@ from tongban_common.errors import BadInput, PreconditionMissing, StaleVersion
 from tongban_common.middleware import Edge
 from tongban_common.privacy import Signer
 from tongban_common.settings import ServiceSettings
+from tongban_common.working_days import SHANGHAI
 
 UNSAFE = frozenset({"POST", "PUT", "PATCH", "DELETE"})
 _KEPT_HEADERS = ("content-type", "location", "etag")
 
 refusals = problems.refusals
+# A moment as an answer tells it: in Asia/Shanghai, whatever the database gave.
+LocalTime = Annotated[AwareDatetime, AfterValidator(lambda moment: moment.astimezone(SHANGHAI))]
 
 
 class BadCursor(BadInput):

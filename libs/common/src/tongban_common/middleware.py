@@ -4,6 +4,7 @@ import time
 
 import structlog
 from starlette.datastructures import Headers, MutableHeaders
+from starlette.requests import Request
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from tongban_common import problems
@@ -23,6 +24,10 @@ _SAFE = {
 }
 
 
+class BrokenOff(Exception):
+    """An answer that failed after its first part was sent: the connection is cut."""
+
+
 class Edge:
     def __init__(self, app: ASGIApp, *, service: str) -> None:
         self._app = app
@@ -35,11 +40,12 @@ class Edge:
         with trace(Headers(scope=scope).get("traceparent")) as traceparent:
             started = time.perf_counter()
             status = 500
+            has_begun = False
 
             async def answer(message: Message) -> None:
-                nonlocal status
+                nonlocal status, has_begun
                 if message["type"] == "http.response.start":
-                    status = message["status"]
+                    status, has_begun = message["status"], True
                     headers = MutableHeaders(scope=message)
                     headers["X-Request-Id"] = traceparent.split("-")[1]
                     for name, value in _SAFE.items():
@@ -48,6 +54,11 @@ class Edge:
 
             try:
                 await self._guarded(scope, receive, answer)
+            except Exception as fault:  # noqa: BLE001 - the server would log what it quotes
+                refused = await problems.unexpected(Request(scope), fault)
+                if has_begun:
+                    raise BrokenOff from None
+                await refused(scope, receive, answer)
             finally:
                 self._report(scope, status, time.perf_counter() - started)
 

@@ -193,7 +193,6 @@ def install(app: FastAPI) -> None:
     app.add_exception_handler(HTTPException, _http)
     app.add_exception_handler(SQLAlchemyError, _database)
     app.add_exception_handler(OSError, _database)
-    app.add_exception_handler(Exception, _unexpected)
 
 
 async def _refused(request: Request, refusal: Exception) -> Response:
@@ -235,10 +234,11 @@ async def _database(request: Request, fault: Exception) -> Response:
     if is_transient(fault):
         _log.warning("http.database_unavailable", fault=type(fault).__name__)
         return _answer(request, 503, code="busy", detail="系统繁忙，请稍后再试；办理尚未生效")
-    return await _unexpected(request, fault)
+    return await unexpected(request, fault)
 
 
-async def _unexpected(request: Request, fault: Exception) -> Response:
+async def unexpected(request: Request, fault: Exception) -> Response:
+    """A fault of ours: logged, and told without a word of what it was."""
     _log.error("http.unexpected", fault=type(fault).__name__, exc_info=fault)
     return _answer(request, 500, code="internal", detail="系统内部错误，已记录；请凭追踪号联系运维")
 

@@ -11,7 +11,7 @@ from sqlalchemy import select, tuple_
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from tongban_common.http import PageRequest
-from tongban_scoring.domain.entries import Responsibility, State
+from tongban_scoring.domain.entries import Evidence, Responsibility, State
 from tongban_scoring.domain.red_lines import CaseState
 from tongban_scoring.store import (
     PeriodNotFound,
@@ -24,6 +24,7 @@ from tongban_scoring.store import (
     service_window,
     unit,
 )
+from tongban_scoring.store.ledger import evidence_of
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -82,6 +83,7 @@ class EntryLine:
     fact: str
     state: State
     staff_code: str | None
+    evidence: Evidence | None
     responsibility: Responsibility | None
     reverses: UUID | None
     needs_attribution: bool
@@ -269,6 +271,7 @@ def _entry(row: Any) -> EntryLine:
         fact=row.fact,
         state=State(row.state),
         staff_code=row.staff_code,
+        evidence=evidence_of(row.evidence),
         responsibility=None if row.responsibility is None else Responsibility(row.responsibility),
         reverses=row.reverses,
         needs_attribution=row.rule is not None and row.rule["waives"] is not None,

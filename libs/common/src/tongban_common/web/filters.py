@@ -6,6 +6,8 @@ from decimal import Decimal
 from typing import Protocol, TypeVar
 from zoneinfo import ZoneInfo
 
+from tongban_common.privacy import mask_text
+
 _SHANGHAI = ZoneInfo("Asia/Shanghai")
 _MISSING = "—"
 _MINUS = "\N{MINUS SIGN}"
@@ -95,4 +97,5 @@ ALL = {
     "points": points,
     "percent": percent,
     "weeks": weeks,
+    "masked": mask_text,
 }

@@ -1,6 +1,6 @@
 """The rectification of bad reviews: a list, one with its deadlines explained, four actions."""
 
-from datetime import date, datetime
+from datetime import date
 from typing import Annotated, Any
 from uuid import UUID
 
@@ -13,6 +13,7 @@ from tongban_common.http import (
     ChangedMeanwhile,
     IfMatch,
     IfMatchMissing,
+    LocalTime,
     Now,
     Paged,
     Reads,
@@ -72,7 +73,7 @@ class MovedView(View):
     hearing: int
     version: int
     stage: Stage | None
-    due_at: datetime | None
+    due_at: LocalTime | None
 
 
 class SummaryView(View):
@@ -83,10 +84,10 @@ class SummaryView(View):
     unit_code: str
     unit_name: str | None
     window_code: str | None
-    opened_at: datetime
-    closed_at: datetime | None
+    opened_at: LocalTime
+    closed_at: LocalTime | None
     stage: Stage | None
-    due_at: datetime | None
+    due_at: LocalTime | None
     is_missed: bool | None
     version: int
 
@@ -119,18 +120,18 @@ class ExplanationView(View):
 class ClockView(View):
     stage: Stage
     hearing: int
-    start_at: datetime
+    start_at: LocalTime
     limit: LimitView
-    due_at: datetime
+    due_at: LocalTime
     calendar_version: str
-    stopped_at: datetime | None
+    stopped_at: LocalTime | None
     is_overdue: bool
     explanation: ExplanationView | None
 
 
 class StepView(View):
     action: str
-    at: datetime
+    at: LocalTime
     actor: str | None
     facts: dict[str, Any]
 
@@ -145,7 +146,7 @@ class DossierView(View):
     tag_set_version: int
     comment: str | None
     channel: Channel
-    submitted_at: datetime
+    submitted_at: LocalTime
     matter_kind: MatterKind
     matter_id: UUID
     title: str
@@ -160,8 +161,8 @@ class DossierView(View):
     measures: str | None
     answer: Answer | None
     outcome: Outcome | None
-    opened_at: datetime
-    closed_at: datetime | None
+    opened_at: LocalTime
+    closed_at: LocalTime | None
     version: int
     clocks: list[ClockView]
     steps: list[StepView]

@@ -1,6 +1,5 @@
 """Reviews by invitation, and the links of invitations."""
 
-from datetime import datetime
 from typing import Annotated, Any
 from uuid import UUID
 
@@ -11,6 +10,7 @@ from tongban_common import audit
 from tongban_common.auth import Principal, require
 from tongban_common.errors import Forbidden
 from tongban_common.http import (
+    LocalTime,
     Now,
     Reads,
     Router,
@@ -74,7 +74,7 @@ class ReviewView(View):
     tags: list[str]
     tag_set_version: int
     channel: Channel
-    submitted_at: datetime
+    submitted_at: LocalTime
 
 
 class InvitationView(View):
@@ -84,9 +84,9 @@ class InvitationView(View):
     title: str
     unit_code: str
     window_code: str | None
-    start_at: datetime
-    due_at: datetime
-    used_at: datetime | None
+    start_at: LocalTime
+    due_at: LocalTime
+    used_at: LocalTime | None
     link: str
 
 

@@ -21,12 +21,14 @@ from tongban_common.http import (
     Tx,
     refusals,
 )
+from tongban_common.privacy import mask_text
 from tongban_common.service import Parts
 from tongban_common.working_days import SHANGHAI
 from tongban_scoring import operations, queries
 from tongban_scoring.api.bodies import Body, EvidenceRequest
 from tongban_scoring.domain.entries import (
     AttributionMissing,
+    Evidence,
     EvidenceMissing,
     IllegalMove,
     NotAttributable,
@@ -89,6 +91,17 @@ class AttributionRequest(Body):
     evidence: EvidenceRequest
 
 
+class EvidenceView(BaseModel):
+    """证据, its free text masked."""
+
+    text: str
+    references: list[str]
+
+    @classmethod
+    def of(cls, evidence: Evidence) -> "EvidenceView":
+        return cls(text=mask_text(evidence.text), references=list(evidence.references))
+
+
 class EntryView(BaseModel):
     id: UUID
     window_code: str
@@ -99,6 +112,7 @@ class EntryView(BaseModel):
     fact: str
     state: State
     staff_code: str | None
+    evidence: EvidenceView | None
     responsibility: Responsibility | None
     reverses: UUID | None
     counted_in: str | None
@@ -259,6 +273,7 @@ def _entry_view(line: queries.EntryLine) -> EntryView:
         fact=line.fact,
         state=line.state,
         staff_code=line.staff_code,
+        evidence=line.evidence and EvidenceView.of(line.evidence),
         responsibility=line.responsibility,
         reverses=line.reverses,
         counted_in=line.counted_in,
