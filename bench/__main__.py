@@ -2,15 +2,19 @@
 
 import asyncio
 import json
+import os
 import platform
 import shutil
+import signal
 import statistics
 import sys
 import tempfile
-from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass
+import time
+from collections.abc import Coroutine, Mapping, Sequence
+from dataclasses import asdict, dataclass, fields
+from importlib.metadata import version
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 from rich.console import Console
@@ -18,12 +22,14 @@ from rich.progress import Progress
 from rich.table import Table
 
 from bench.client import Done, Task
-from bench.servers import ROOT, UNIT, DidNotStart, Server, running
+from bench.servers import ROOT, UNIT, DidNotStart, Server, facts, postgres_cpu, running
 from tongban_common.issuer import DevelopmentIssuer
 from tongban_suite.embedded import EmbeddedPostgres
 
 SUBJECTS = {"lifecycle": "工单全程", "insert": "单行写入", "empty": "空请求"}
 STEPS = 6  # create, assign, sign, reply, close, read
+_LEAD = 0.7  # seconds that the clients of a turn have to start in
+_PACKAGES = ("fastapi", "uvicorn", "uvloop", "httptools", "sqlalchemy", "asyncpg", "pydantic")
 _out = Console(soft_wrap=True)
 
 
@@ -33,23 +39,52 @@ class Failed(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Turn:
-    """One subject in one round. Operations and requests a second; CPU-µs of the server."""
+    """One subject in one round. Operations and requests a second; CPU-µs of two servers."""
 
     operations_per_second: float
     requests_per_second: float
     cpu_us_per_request: float
+    postgres_cpu_us_per_request: float
 
 
 @dataclass(frozen=True, slots=True)
-class Result:
-    """A subject over all rounds: medians, the spread of its requests, and its memory in MiB."""
+class Spread:
+    """Of one value in each round."""
 
-    operations_per_second: float
-    requests_per_second: float
+    median: float
     least: float
     most: float
-    cpu_us_per_request: float
-    rss_mib: float
+
+    @classmethod
+    def of(cls, values: Sequence[float]) -> "Spread":
+        return cls(statistics.median(values), min(values), max(values))
+
+
+@dataclass(frozen=True, slots=True)
+class Field:
+    """What is up: the servers by subject, who signs tokens, and where PostgreSQL's data is."""
+
+    servers: Mapping[str, Server]
+    issuer: DevelopmentIssuer
+    postgres: Path
+
+
+@dataclass(frozen=True, slots=True)
+class Measured:
+    """A run: its turns by subject, memory at the end in MiB, and what PostgreSQL said of itself."""
+
+    turns: Mapping[str, Sequence[Turn]]
+    rss_mib: Mapping[str, float]
+    postgresql: Mapping[str, str]
+
+    def subjects(self) -> dict[str, dict[str, Spread]]:
+        return {
+            name: {
+                each.name: Spread.of([getattr(turn, each.name) for turn in turns])
+                for each in fields(Turn)
+            }
+            for name, turns in self.turns.items()
+        }
 
 
 def main(
@@ -59,75 +94,96 @@ def main(
     json_file: Annotated[Path | None, typer.Option("--json", help="write it here, too")] = None,
 ) -> None:
     """Measure, print, and write. Ends with 1 when any request failed."""
+    load = os.getloadavg()
     try:
-        results = asyncio.run(_measure(seconds, rounds, clients))
+        measured = asyncio.run(_until_told(_measure(seconds, rounds, clients)))
     except (Failed, DidNotStart) as fault:
         Console(stderr=True).print(str(fault), style="red", markup=False)
         raise typer.Exit(1) from None
-    ratios = _ratios(results)
-    _show(results, ratios)
+    except asyncio.CancelledError:
+        raise typer.Exit(130) from None
+    _show(measured)
     if json_file is not None:
-        document = {
-            "seconds": seconds,
-            "rounds": rounds,
-            "clients": clients,
-            "python": platform.python_version(),
-            "system": platform.system(),
-            "postgresql": "embedded, fsync on",
-            "subjects": {name: asdict(each) for name, each in results.items()},
-            "ratios": ratios,
-        }
+        plan = {"seconds": seconds, "rounds": rounds, "clients": clients}
+        document = {**plan, **_machine(load), **_document(measured)}
         json_file.write_text(json.dumps(document, ensure_ascii=False, indent=2) + "\n")
 
 
-async def _measure(seconds: float, rounds: int, clients: int) -> dict[str, Result]:
+async def _until_told(work: Coroutine[Any, Any, Measured]) -> Measured:
+    """SIGTERM ends a run as Ctrl-C does: with every process stopped and nothing left behind."""
+    task = asyncio.create_task(work)
+    asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, task.cancel)
+    return await task
+
+
+def _machine(load: tuple[float, float, float]) -> dict[str, object]:
+    return {
+        "python": platform.python_version(),
+        "packages": {name: version(name) for name in _PACKAGES},
+        "system": platform.system(),
+        "cores": os.cpu_count(),
+        "load_average": {"before": load[0], "after": os.getloadavg()[0]},
+    }
+
+
+def _document(measured: Measured) -> dict[str, object]:
+    """All that was measured, for JSON. Units are in the names."""
+    return {
+        "postgresql": {"kind": "embedded", **measured.postgresql},
+        "rss_mib": measured.rss_mib,
+        "subjects": {
+            name: {value: asdict(spread) for value, spread in each.items()}
+            for name, each in measured.subjects().items()
+        },
+        "ratios": {name: asdict(each) for name, each in _ratios(measured.turns).items()},
+        "turns": {name: [asdict(each) for each in of] for name, of in measured.turns.items()},
+    }
+
+
+async def _measure(seconds: float, rounds: int, clients: int) -> Measured:
     folder = Path(tempfile.mkdtemp(prefix="tb-bench-"))
     issuer = DevelopmentIssuer(folder / "issuer")
     try:
         with EmbeddedPostgres(folder / "pg") as postgres:
             async with running(folder, postgres, issuer) as servers:
-                turns = await _rounds(servers, issuer, seconds, rounds, clients)
-                return {
-                    name: _summary(turns[name], servers[name].rss() / (1 << 20))
-                    for name in SUBJECTS
-                }
+                field = Field(servers, issuer, folder / "pg")
+                turns = await _rounds(field, seconds, rounds, clients)
+                rss = {name: server.rss() / (1 << 20) for name, server in servers.items()}
+                return Measured(turns, rss, await facts(postgres))
     finally:
         shutil.rmtree(folder, ignore_errors=True)
 
 
-async def _rounds(
-    servers: Mapping[str, Server],
-    issuer: DevelopmentIssuer,
-    seconds: float,
-    rounds: int,
-    clients: int,
-) -> dict[str, list[Turn]]:
+async def _rounds(field: Field, seconds: float, rounds: int, clients: int) -> dict[str, list[Turn]]:
     """Each subject in turn, the order rotated: what else the machine does hits all alike."""
-    hub = issuer.token(subject="bench-hub", roles=["dispatcher"])
-    officer = issuer.token(subject="bench-unit", roles=["unit_officer"], unit=UNIT)
+    hub = field.issuer.token(subject="bench-hub", roles=["dispatcher"])
+    officer = field.issuer.token(subject="bench-unit", roles=["unit_officer"], unit=UNIT)
     turns: dict[str, list[Turn]] = {name: [] for name in SUBJECTS}
     names = list(SUBJECTS)
     with Progress(console=Console(stderr=True)) as bar:
         shown = bar.add_task("测量", total=(rounds + 1) * len(names))
         for number in range(rounds + 1):
             for name in names[number % 3 :] + names[: number % 3]:
-                warming = number == 0
-                task = Task(name, servers[name].port, 1 if warming else seconds, hub, officer)
-                turn = await _turn(task, servers[name], clients)
-                if not warming:
+                length = seconds if number else 1  # the first round warms up
+                start = time.monotonic() + _LEAD
+                task = Task(name, field.servers[name].port, length, start, hub, officer)
+                turn = await _turn(field, task, clients)
+                if number:
                     turns[name].append(turn)
                 bar.advance(shown)
     return turns
 
 
-async def _turn(task: Task, server: Server, clients: int) -> Turn:
-    before = server.cpu()
+async def _turn(field: Field, task: Task, clients: int) -> Turn:
+    server = field.servers[task.subject]
+    cpu, postgres = server.cpu(), postgres_cpu(field.postgres)
     done = await asyncio.gather(*(_client(task) for _ in range(clients)))
     requests = sum(each.requests for each in done)
     return Turn(
         operations_per_second=sum(each.operations / each.seconds for each in done),
         requests_per_second=sum(each.requests / each.seconds for each in done),
-        cpu_us_per_request=(server.cpu() - before) / requests * 1e6,
+        cpu_us_per_request=(server.cpu() - cpu) / requests * 1e6,
+        postgres_cpu_us_per_request=(postgres_cpu(field.postgres) - postgres) / requests * 1e6,
     )
 
 
@@ -145,21 +201,14 @@ async def _client(task: Task) -> Done:
     return Done(**json.loads(told))
 
 
-def _summary(turns: Sequence[Turn], rss_mib: float) -> Result:
-    requests = [each.requests_per_second for each in turns]
-    return Result(
-        operations_per_second=statistics.median(each.operations_per_second for each in turns),
-        requests_per_second=statistics.median(requests),
-        least=min(requests),
-        most=max(requests),
-        cpu_us_per_request=statistics.median(each.cpu_us_per_request for each in turns),
-        rss_mib=rss_mib,
-    )
+def _ratios(turns: Mapping[str, Sequence[Turn]]) -> dict[str, Spread]:
+    """Taken within each round, where both sides met the same noise."""
+    rounds = [_ratios_of(*turn) for turn in zip(*(turns[name] for name in SUBJECTS), strict=True)]
+    return {name: Spread.of([each[name] for each in rounds]) for name in rounds[0]}
 
 
-def _ratios(results: Mapping[str, Result]) -> dict[str, float]:
+def _ratios_of(step: Turn, insert: Turn, empty: Turn) -> dict[str, float]:
     """How many times as much another does, or costs. One step is one request of a lifecycle."""
-    step, insert, empty = (results[name] for name in SUBJECTS)
     return {
         "inserts_per_step": insert.requests_per_second / step.requests_per_second,
         "gets_per_step": empty.requests_per_second / step.requests_per_second,
@@ -169,26 +218,34 @@ def _ratios(results: Mapping[str, Result]) -> dict[str, float]:
     }
 
 
-def _show(results: Mapping[str, Result], ratios: Mapping[str, float]) -> None:
-    table = Table(title=f"工单全程 = {STEPS} 个请求；各轮中位数")
-    for name in ("", "次/秒", "请求/秒", "最少–最多", "CPU 微秒/请求", "RSS MiB"):
-        table.add_column(name, justify="left" if not name else "right")
-    for name, each in results.items():
+def _show(measured: Measured) -> None:
+    table = Table(title=f"工单全程 = {STEPS} 个请求；各轮中位数；CPU 为每请求微秒")
+    for name in ("", "次/秒", "请求/秒", "最少–最多", "CPU", "数据库 CPU", "RSS MiB"):
+        table.add_column(name, justify="right" if name else "left", no_wrap=True)
+    subjects = measured.subjects()
+    for name, each in subjects.items():
+        requests = each["requests_per_second"]
         table.add_row(
-            f"{SUBJECTS[name]} {name}",
-            f"{each.operations_per_second:.0f}",
-            f"{each.requests_per_second:.0f}",
-            f"{each.least:.0f}–{each.most:.0f}",
-            f"{each.cpu_us_per_request:.0f}",
-            f"{each.rss_mib:.0f}",
+            SUBJECTS[name],
+            f"{each['operations_per_second'].median:.1f}",
+            f"{requests.median:.0f}",
+            f"{requests.least:.0f}–{requests.most:.0f}",
+            f"{each['cpu_us_per_request'].median:.0f}",
+            f"{each['postgres_cpu_us_per_request'].median:.0f}",
+            f"{measured.rss_mib[name]:.0f}",
         )
     _out.print(table)
+    ratios = _ratios(measured.turns)
+    compared = Table("每轮内的比值", "中位数", "最小–最大")
+    for name, ratio in ratios.items():
+        compared.add_row(name, f"{ratio.median:.2f}", f"{ratio.least:.2f}–{ratio.most:.2f}")
+    _out.print(compared)
+    said = "，".join(f"{name}={value}" for name, value in measured.postgresql.items())
+    _out.print(f"PostgreSQL：{said}", highlight=False)
     _out.print("测量期间没有转发进程：事件写入发件箱，留在其中。", highlight=False)
-    told = " ".join(f"{name}={value:.2f}" for name, value in ratios.items())
-    _out.print(
-        f"bench: lifecycles/s={results['lifecycle'].operations_per_second:.1f} {told}",
-        highlight=False,
-    )
+    told = " ".join(f"{name}={ratio.median:.2f}" for name, ratio in ratios.items())
+    lifecycles = subjects["lifecycle"]["operations_per_second"].median
+    _out.print(f"bench: lifecycles/s={lifecycles:.1f} {told}", highlight=False)
 
 
 if __name__ == "__main__":

@@ -17,11 +17,15 @@ _MATTER = {"title": "路灯不亮", "content": "小区门口的路灯不亮了�
 
 @dataclass(frozen=True, slots=True)
 class Task:
-    """What to do (lifecycle, insert or empty), where, for how many seconds, by which tokens."""
+    """What to do (lifecycle, insert or empty), where, for how many seconds, by which tokens.
+
+    `start` is a moment of the machine's monotonic clock: all clients of a turn begin together.
+    """
 
     subject: str
     port: int
     seconds: float
+    start: float
     hub: str = ""
     officer: str = ""
 
@@ -42,6 +46,11 @@ class Client:
         self._task = task
         self._connection = http.client.HTTPConnection("127.0.0.1", task.port, timeout=30)
         self.requests = 0
+
+    def wait(self) -> None:
+        """Connected, until the turn begins."""
+        self._connection.connect()
+        time.sleep(max(0.0, self._task.start - time.monotonic()))
 
     def lifecycle(self) -> None:
         """Create, assign, sign, reply, close, read: with keys and versions, as a platform does."""
@@ -97,6 +106,7 @@ def work(task: Task) -> Done:
     client = Client(task)
     act: Callable[[], None] = getattr(client, task.subject)
     done = Done()
+    client.wait()
     begun = time.perf_counter()
     while done.seconds < task.seconds:
         act()

@@ -8,10 +8,11 @@ import time
 import urllib.error
 import urllib.request
 from collections.abc import AsyncIterator, Mapping, Sequence
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 
+import asyncpg
 import psutil
 
 from tongban_common import migrations
@@ -40,6 +41,9 @@ class Server:
     process: asyncio.subprocess.Process
 
     def cpu(self) -> float:
+        """Raises DidNotStart for a server that has ended."""
+        if self.process.returncode is not None:
+            raise DidNotStart(f"the server on port {self.port} ended: {self.process.returncode}")
         times = psutil.Process(self.process.pid).cpu_times()
         return float(times.user + times.system)
 
@@ -59,6 +63,27 @@ class Server:
         if self.process.returncode is None:
             self.process.terminate()
         await self.process.wait()
+
+
+def postgres_cpu(folder: Path) -> float:
+    """CPU seconds of the embedded server so far, the backends that have ended included."""
+    lines = (folder / "postmaster.pid").read_text().split()
+    postmaster = psutil.Process(int(lines[0]))
+    total = sum(postmaster.cpu_times()[:4])  # its own, and of the children it has reaped
+    for backend in postmaster.children():
+        with suppress(psutil.NoSuchProcess):
+            total += sum(backend.cpu_times()[:2])
+    return float(total)
+
+
+async def facts(postgres: EmbeddedPostgres) -> dict[str, str]:
+    """What the server says of its version, and of what makes a commit last."""
+    names = ("server_version", "fsync", "synchronous_commit", "full_page_writes")
+    connection = await asyncpg.connect(postgres.url("bare").replace("+asyncpg", ""))
+    try:
+        return {name: await connection.fetchval(f"SHOW {name}") for name in names}
+    finally:
+        await connection.close()
 
 
 @asynccontextmanager

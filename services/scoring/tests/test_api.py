@@ -194,7 +194,11 @@ async def test_the_ledger_is_paged_and_filtered(inspector: Client, candidate: st
     [
         pytest.param({"starts_on": "2026-06-30", "ends_on": "2026-06-01"}, 400, id="倒置"),
         pytest.param({"ends_on": "2026-09-21"}, 400, id="今日还没有结束"),
-        pytest.param({"code": "../2026"}, 422, id="编码不合规"),
+        pytest.param({"code": "../2026"}, 400, id="编码不合规"),
+        pytest.param({"code": "2026Q1"}, 400, id="另一季度的编码"),
+        pytest.param({"code": "13912345678"}, 400, id="随意的编码"),
+        pytest.param({"starts_on": "0001-01-01", "code": "00010101-20260630"}, 400, id="太早"),
+        pytest.param({"starts_on": "2025-01-01", "code": "20250101-20260630"}, 400, id="太长"),
     ],
 )
 async def test_a_bad_period_is_refused(

@@ -95,6 +95,7 @@ async def test_a_reversal_after_the_end_gives_back_the_doubled_points_in_the_nex
     (line,) = await lines(kit, "2026Q4")
     assert (line.side, line.points, line.label) == ("correction", 1, "迟到、早退")
     assert line.notes == ["冲销2026Q3周期的记录，退还原扣1分"]
+    client = client.as_("inspector")
     page = await client.get(f"/scoring/scorecards/{fourth.id}")
     assert "冲销2026Q3周期的记录" in page.text
     assert (await client.get("/scoring/v1/scorecards?period=2026Q4")).json()[0][

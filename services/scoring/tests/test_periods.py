@@ -13,15 +13,18 @@ from sqlalchemy import select
 from tongban_common.db import Database
 from tongban_common.events import Envelope
 from tongban_common.service import Kit
+from tongban_common.testing import Client
 from tongban_scoring import operations
 from tongban_scoring.domain.entries import Evidence
 from tongban_scoring.domain.period import Period, quarter_of
 from tongban_scoring.operations import Finished
 from tongban_scoring.store import period, red_line_case, scorecard
+from tongban_scoring.store.cards import PeriodOverlaps
 from tongban_scoring.store.ledger import Subject
 
 CASES = "tongban.intake.case.v1"
 TICKETS = "tongban.hotline.ticket.v1"
+BULLETINS = "tongban.publishing.bulletin.v1"
 QUARTER = quarter_of(date(2026, 7, 1))
 Tell = Callable[..., Awaitable[Envelope]]
 Ledger = Callable[[], Awaitable[list[Any]]]
@@ -185,15 +188,50 @@ async def test_a_period_is_any_span_and_counts_no_entry_twice(
     tell: Tell, finish: Finish, kit: Kit, ledger: Ledger
 ) -> None:
     july = Period(code="2026-07", starts_on=date(2026, 7, 1), ends_on=date(2026, 7, 31))
+    rest = Period(code="20260801-20260930", starts_on=date(2026, 8, 1), ends_on=date(2026, 9, 30))
     await handle(tell, "W1")
     await miss_ticket(tell)
+    await handle(tell, "W1", on="08-03")
 
     await finish(july)
-    await finish()
+    await finish(rest)
 
-    assert (await cards(kit.db, "2026-07"))["W1"].score == 99
-    assert (await cards(kit.db))["W1"].score == 100
+    assert (await cards(kit.db, july.code))["W1"].score == 99
+    assert (await cards(kit.db, rest.code))["W1"].score == 100
     assert [row.counted_in for row in await ledger()] == ["2026-07"]
+
+
+async def test_no_day_is_assessed_twice(finish: Finish) -> None:
+    await finish(Period(code="2026-07", starts_on=date(2026, 7, 1), ends_on=date(2026, 7, 31)))
+
+    with pytest.raises(PeriodOverlaps):
+        await finish()
+
+
+async def test_cards_are_public_while_their_bulletin_is(
+    tell: Tell, finish: Finish, client: Client
+) -> None:
+    await handle(tell, "W1")
+    await finish()
+    bulletin = {"bulletin_id": str(uuid4())}
+    addresses = ["/scoring/v1/scorecards?period=2026Q3"]
+    staff = client.as_("inspector")
+    card = (await staff.get(addresses[0])).json()[0]["id"]
+    addresses += [f"/scoring/v1/scorecards/{card}", f"/scoring/scorecards/{card}"]
+
+    async def public() -> list[int]:
+        assert [(await staff.get(each)).status_code for each in addresses] == [200] * 3
+        return [(await client.get(each)).status_code for each in addresses]
+
+    assert await public() == [404] * 3
+    fact = {"index_no": "1", "title": "通报", "period_code": "2026Q3"}
+    await tell(BULLETINS, "bulletin-published", bulletin["bulletin_id"], **bulletin, **fact)
+    assert await public() == [200] * 3
+    assert "2026Q3" in (await client.get("/scoring/scorecards")).text
+    reason = {"index_no": "1", "reason": "数据有误"}
+    await tell(BULLETINS, "bulletin-withdrawn", bulletin["bulletin_id"], **bulletin, **reason)
+    assert await public() == [404] * 3
+    assert "2026Q3" not in (await client.get("/scoring/scorecards")).text
 
 
 async def test_an_entry_reversed_before_the_end_counts_for_nothing(

@@ -316,6 +316,14 @@ async def test_cards_and_rules_are_public_and_name_no_staff(
         json={"code": "2026Q3", "starts_on": "2026-07-01", "ends_on": "2026-09-30"},
     )
     assert answer.status_code == 201, answer.text
+    topic, bulletin_id = "tongban.publishing.bulletin.v1", str(uuid4())
+    await send(
+        "tongban.publishing.bulletin-published.v1",
+        topic,
+        bulletin_id,
+        bulletin_id=bulletin_id,
+        period_code="2026Q3",
+    )
 
     (card,) = (await client.get("/scoring/v1/scorecards", params={"period": "2026Q3"})).json()
     whole = await client.get(f"/scoring/v1/scorecards/{card['id']}")

@@ -64,8 +64,10 @@ STATEMENTS = (
       rule_book TEXT NOT NULL,
       rule_book_version INTEGER NOT NULL,
       finished_at TIMESTAMP WITH TIME ZONE NOT NULL,
+      bulletin_id UUID,
       CONSTRAINT pk_period PRIMARY KEY (id),
-      CONSTRAINT uq_period_code UNIQUE (code)
+      CONSTRAINT uq_period_code UNIQUE (code),
+      CONSTRAINT ex_period_days EXCLUDE USING gist (daterange(starts_on, ends_on, '[]') WITH &&)
     )
     """,
     """

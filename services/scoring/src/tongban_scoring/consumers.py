@@ -16,12 +16,14 @@ from tongban_scoring import operations
 from tongban_scoring.domain.rules import Feed
 from tongban_scoring.operations import Fact
 from tongban_scoring.store import Ledger, References, service_window, staff, unit
+from tongban_scoring.store.cards import Cards
 from tongban_scoring.store.ledger import Subject
 
 DIRECTORY = "tongban.intake.directory.v1"
 CASES = "tongban.intake.case.v1"
 TICKETS = "tongban.hotline.ticket.v1"
 RECTIFICATIONS = "tongban.evaluation.rectification.v1"
+BULLETINS = "tongban.publishing.bulletin.v1"
 
 
 class UnitChanged(Reading):
@@ -118,6 +120,31 @@ class RectificationClosed(Reading):
     staff_code: str | None = None
     is_substantiated: bool
     root_cause: str | None = None
+
+
+class BulletinPublished(Reading):
+    """通报 is out: what it is about may be read by everybody."""
+
+    type: ClassVar[str] = "tongban.publishing.bulletin-published.v1"
+    topic: ClassVar[str] = BULLETINS
+
+    bulletin_id: UUID
+    period_code: str
+
+
+class BulletinWithdrawn(Reading):
+    type: ClassVar[str] = "tongban.publishing.bulletin-withdrawn.v1"
+    topic: ClassVar[str] = BULLETINS
+
+    bulletin_id: UUID
+
+
+async def publish_cards(tx: Transaction, published: BulletinPublished) -> None:
+    await Cards(tx).publish(published.period_code, published.bulletin_id)
+
+
+async def withdraw_cards(tx: Transaction, withdrawn: BulletinWithdrawn) -> None:
+    await Cards(tx).withdraw(withdrawn.bulletin_id)
 
 
 async def take_unit(tx: Transaction, changed: UnitChanged) -> None:
@@ -256,6 +283,8 @@ def subscriptions(kit: Kit) -> tuple[Subscription[Any], ...]:
         on(TicketDeadlineMissed, facts.ticket_overdue),
         on(TicketReplied, facts.ticket_replied),
         on(RectificationClosed, facts.rectified),
+        on(BulletinPublished, publish_cards),
+        on(BulletinWithdrawn, withdraw_cards),
         *ignore(
             CASES,
             "tongban.intake.case-decided.v1",

@@ -36,7 +36,7 @@ _TONES = {"优秀": "success", "良好": "info", "合格": "warning", "不合格
 async def card_list(
     request: Request, reads: Reads, who: Who, period: Annotated[str, Query(max_length=40)] = ""
 ) -> HTMLResponse:
-    finished = await queries.periods(reads)
+    finished = await queries.periods(reads, unpublished=operations.sees_unpublished(who))
     chosen = next((each for each in finished if each.code == period), None)
     chosen = chosen or (finished[0] if finished else None)
     cards = [] if chosen is None else await queries.cards(reads, chosen.id)
@@ -61,7 +61,9 @@ async def card_list(
 
 @router.get("/scorecards/{scorecard_id}", summary="记分卡页")
 async def card_page(request: Request, scorecard_id: UUID, reads: Reads, who: Who) -> HTMLResponse:
-    card, period, points = await queries.card(reads, scorecard_id)
+    card, period, points = await queries.card(
+        reads, scorecard_id, unpublished=operations.sees_unpublished(who)
+    )
     by_rule: dict[tuple[str, str], list[queries.PointLine]] = {}
     for each in points:
         by_rule.setdefault((each.rule_id, each.side), []).append(each)

@@ -128,17 +128,19 @@ _CARD = (
 )
 
 
-async def periods(reads: AsyncConnection) -> Sequence[PeriodLine]:
-    """The latest first."""
-    rows = await reads.execute(select(period).order_by(period.c.ends_on.desc(), period.c.code))
-    return [_period(row) for row in rows]
+async def periods(reads: AsyncConnection, *, unpublished: bool) -> Sequence[PeriodLine]:
+    """The latest first; for the public only those whose bulletin is out."""
+    statement = select(period).order_by(period.c.ends_on.desc(), period.c.code)
+    if not unpublished:
+        statement = statement.where(period.c.bulletin_id.is_not(None))
+    return [_period(row) for row in await reads.execute(statement)]
 
 
-async def one_period(reads: AsyncConnection, code: str) -> PeriodLine:
+async def one_period(reads: AsyncConnection, code: str, *, unpublished: bool) -> PeriodLine:
     """Raises PeriodNotFound."""
     row = (await reads.execute(select(period).where(period.c.code == code))).one_or_none()
-    if row is None:
-        raise PeriodNotFound("没有这个考核周期，或者尚未结算")
+    if row is None or not (unpublished or row.bulletin_id):
+        raise PeriodNotFound("没有这个考核周期，或者尚未公布")
     return _period(row)
 
 
@@ -152,13 +154,15 @@ async def cards(reads: AsyncConnection, period_id: UUID) -> Sequence[CardLine]:
 
 
 async def card(
-    reads: AsyncConnection, scorecard_id: UUID
+    reads: AsyncConnection, scorecard_id: UUID, *, unpublished: bool
 ) -> tuple[CardLine, PeriodLine, Sequence[PointLine]]:
     """Raises ScorecardNotFound."""
     row = (await reads.execute(_CARD.where(scorecard.c.id == scorecard_id))).one_or_none()
     if row is None:
-        raise ScorecardNotFound("没有这张记分卡")
+        raise ScorecardNotFound("没有这张记分卡，或者尚未公布")
     of = (await reads.execute(select(period).where(period.c.id == row.period_id))).one()
+    if not (unpublished or of.bulletin_id):
+        raise ScorecardNotFound("没有这张记分卡，或者尚未公布")
     lines = await reads.execute(
         select(scorecard_line)
         .where(scorecard_line.c.scorecard_id == scorecard_id)

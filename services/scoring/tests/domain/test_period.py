@@ -45,7 +45,18 @@ def test_the_last_moment_is_on_the_last_day() -> None:
 
 
 def test_a_period_may_be_one_day_but_not_end_before_it_begins() -> None:
-    Period(code="一日", starts_on=date(2026, 7, 1), ends_on=date(2026, 7, 1))
+    Period(code="20260701-20260701", starts_on=date(2026, 7, 1), ends_on=date(2026, 7, 1))
 
     with pytest.raises(BadPeriod):
-        Period(code="倒置", starts_on=date(2026, 7, 2), ends_on=date(2026, 7, 1))
+        Period(code="20260702-20260701", starts_on=date(2026, 7, 2), ends_on=date(2026, 7, 1))
+
+
+@pytest.mark.parametrize("code", ["2026Q3", "20260701-20260930"])
+def test_a_quarter_has_two_names(code: str) -> None:
+    Period(code=code, starts_on=date(2026, 7, 1), ends_on=date(2026, 9, 30))
+
+
+@pytest.mark.parametrize("code", ["2026Q2", "2026-07", "任意", "20260701"])
+def test_a_code_that_names_other_days_is_refused(code: str) -> None:
+    with pytest.raises(BadPeriod):
+        Period(code=code, starts_on=date(2026, 7, 1), ends_on=date(2026, 9, 30))

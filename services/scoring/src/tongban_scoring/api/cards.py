@@ -13,6 +13,7 @@ from tongban_common.http import (
     Reads,
     Router,
     Tx,
+    Who,
     refusals,
 )
 from tongban_common.service import Parts
@@ -21,6 +22,7 @@ from tongban_scoring import operations, queries
 from tongban_scoring.api.bodies import Body
 from tongban_scoring.domain.period import BadPeriod, Period
 from tongban_scoring.store import PeriodNotFound, ScorecardNotFound
+from tongban_scoring.store.cards import PeriodOverlaps
 from tongban_scoring.store.policies import RULE_BOOK, RuleBookPolicy
 
 periods = Router(prefix="/scoring/v1/periods", tags=["考核周期"])
@@ -29,7 +31,7 @@ rules = Router(prefix="/scoring/v1/rule-book", tags=["考核细则"])
 
 
 class FinishRequest(Body):
-    code: str = Field(pattern=r"^[0-9A-Za-z_.\-]{1,40}$")
+    code: str = Field(min_length=4, max_length=17)
     starts_on: date
     ends_on: date
 
@@ -94,7 +96,9 @@ class CardWithPoints(CardView):
     points: list[PointView]
 
 
-@periods.post("", status_code=201, summary="结算考核周期", responses=refusals(BadPeriod))
+@periods.post(
+    "", status_code=201, summary="结算考核周期", responses=refusals(BadPeriod, PeriodOverlaps)
+)
 async def finish(
     body: FinishRequest,
     tx: Tx,
@@ -113,15 +117,17 @@ async def finish(
 
 @cards.get("", summary="一个周期的记分卡", responses=refusals(PeriodNotFound))
 async def list_cards(
-    reads: Reads, period: Annotated[str, Query(max_length=40, description="周期编码")]
+    reads: Reads, who: Who, period: Annotated[str, Query(max_length=40, description="周期编码")]
 ) -> list[CardView]:
-    of = await queries.one_period(reads, period)
+    of = await queries.one_period(reads, period, unpublished=operations.sees_unpublished(who))
     return [CardView.of(each) for each in await queries.cards(reads, of.id)]
 
 
 @cards.get("/{scorecard_id}", summary="记分卡及每一分的来历", responses=refusals(ScorecardNotFound))
-async def read_card(scorecard_id: UUID, reads: Reads) -> CardWithPoints:
-    card, of, points = await queries.card(reads, scorecard_id)
+async def read_card(scorecard_id: UUID, reads: Reads, who: Who) -> CardWithPoints:
+    card, of, points = await queries.card(
+        reads, scorecard_id, unpublished=operations.sees_unpublished(who)
+    )
     return CardWithPoints(
         **CardView.of(card).model_dump(),
         period_code=of.code,

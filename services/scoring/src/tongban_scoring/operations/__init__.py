@@ -1,5 +1,6 @@
 """The use cases of scoring: facts into the ledger, decisions on them, and the end of a period."""
 
+from tongban_scoring.operations.access import sees_unpublished
 from tongban_scoring.operations.entries import (
     Decision,
     Fact,
@@ -44,4 +45,5 @@ __all__ = [
     "reject",
     "reverse",
     "rules_at",
+    "sees_unpublished",
 ]

@@ -18,12 +18,14 @@ from sqlalchemy import (
     Uuid,
     insert,
     select,
+    text,
+    update,
 )
-from sqlalchemy.dialects.postgresql import JSONB
+from sqlalchemy.dialects.postgresql import JSONB, ExcludeConstraint
 from sqlalchemy.dialects.postgresql import insert as insert_or_not
 
 from tongban_common.db import Transaction
-from tongban_common.errors import NotFound
+from tongban_common.errors import Conflict, NotFound
 from tongban_scoring.domain.card import Paid, Scorecard
 from tongban_scoring.domain.period import Period
 from tongban_scoring.domain.rules import RuleBook
@@ -40,6 +42,11 @@ period = Table(
     Column("rule_book", Text, nullable=False),
     Column("rule_book_version", Integer, nullable=False),
     Column("finished_at", DateTime(timezone=True), nullable=False),
+    Column("bulletin_id", Uuid),  # of the bulletin that made its cards public
+    # A day is assessed once: no two periods may share one.
+    ExcludeConstraint(
+        (text("daterange(starts_on, ends_on, '[]')"), "&&"), name="ex_period_days", using="gist"
+    ),
 )
 scorecard = Table(
     "scorecard",
@@ -81,6 +88,10 @@ class PeriodNotFound(NotFound):
     code = "period.not_found"
 
 
+class PeriodOverlaps(Conflict):
+    code = "period.overlaps"
+
+
 class ScorecardNotFound(NotFound):
     code = "scorecard.not_found"
 
@@ -104,7 +115,7 @@ class Cards:
     async def open_period(
         self, period_id: UUID, wanted: Period, book: RuleBook, *, now: datetime
     ) -> bool:
-        """False when a period of this code is finished already."""
+        """False when this period is finished already. Raises PeriodOverlaps."""
         added = await self._tx.connection.execute(
             insert_or_not(period)
             .values(
@@ -119,7 +130,25 @@ class Cards:
             .on_conflict_do_nothing()
             .returning(period.c.id)
         )
-        return added.one_or_none() is not None
+        if added.one_or_none() is not None:
+            return True
+        same = select(period.c.id).where(
+            period.c.code == wanted.code,
+            period.c.starts_on == wanted.starts_on,
+            period.c.ends_on == wanted.ends_on,
+        )
+        if (await self._tx.connection.execute(same)).one_or_none() is None:
+            raise PeriodOverlaps("这些日期已在另一个考核周期中结算过，不能重复结算")
+        return False
+
+    async def publish(self, period_code: str, bulletin_id: UUID) -> None:
+        """The cards of the period are for everybody now."""
+        published = update(period).where(period.c.code == period_code)
+        await self._tx.connection.execute(published.values(bulletin_id=bulletin_id))
+
+    async def withdraw(self, bulletin_id: UUID) -> None:
+        withdrawn = update(period).where(period.c.bulletin_id == bulletin_id)
+        await self._tx.connection.execute(withdrawn.values(bulletin_id=None))
 
     async def paid(self, entry_ids: Sequence[UUID]) -> dict[UUID, Paid]:
         """What the cards of finished periods hold of these entries, all their lines together."""
