@@ -6,14 +6,17 @@ from pathlib import Path
 
 import orjson
 import pytest
+from typer.testing import CliRunner
 
 from tongban_common.working_days import SHANGHAI
 from tongban_suite.city import City
-from tongban_suite.home import Home
+from tongban_suite.main import cli
 from tongban_suite.messages import COLUMNS, BadMessages, read_messages
 from tongban_suite.places import packaged_places
 from tongban_suite.replay import replay_file
 from tongban_suite.simulation import Simulation
+
+LATER = datetime(2026, 11, 20, tzinfo=SHANGHAI)
 
 
 def written(file: Path, rows: Sequence[Sequence[str]], columns: Sequence[str] = COLUMNS) -> Path:
@@ -34,12 +37,7 @@ async def test_a_replay_counts_by_the_due_day_and_publishes_every_quarter(tmp_pa
     ]
     file = tmp_path / "out.json"
 
-    await replay_file(
-        Home(tmp_path / "home"),
-        written(tmp_path / "in.csv", rows),
-        reply_days=5,
-        json_file=file,
-    )
+    await replay_file(written(tmp_path / "in.csv", rows), reply_days=5, json_file=file, now=LATER)
 
     result = orjson.loads(file.read_bytes())
     assert (result["tickets"], result["on_time"], result["overdue"]) == (3, 1, 2)
@@ -64,17 +62,18 @@ async def test_a_replay_counts_by_the_due_day_and_publishes_every_quarter(tmp_pa
         (b"", "缺少列"),
         (b"a,b\n1,2\n", "缺少列"),
         ("标题\n".encode("gbk"), "UTF-8"),
-        (gzip.compress(b"a,b\n")[:-4], "UTF-8"),
+        (gzip.compress(b"a,b\n")[:-4], "不完整"),
+        (gzip.compress(b"a,b\n")[:-8] + bytes(8), "gzip文件已损坏"),
         (",".join(COLUMNS).encode() + b"\n", "没有一条"),
     ],
-    ids=["empty", "other columns", "GBK", "broken gzip", "no rows"],
+    ids=["empty", "other columns", "GBK", "cut gzip", "broken gzip", "no rows"],
 )
 def test_a_bad_file_is_refused_clearly(tmp_path: Path, content: bytes, words: str) -> None:
     file = tmp_path / "in.csv"
     file.write_bytes(content)
 
     with pytest.raises(BadMessages, match=words):
-        read_messages(file)
+        read_messages(file, now=LATER)
 
 
 def test_a_bad_row_is_named_with_its_line(tmp_path: Path) -> None:
@@ -85,10 +84,46 @@ def test_a_bad_row_is_named_with_its_line(tmp_path: Path) -> None:
     ]
 
     with pytest.raises(BadMessages) as refusal:
-        read_messages(written(tmp_path / "in.csv", rows))
+        read_messages(written(tmp_path / "in.csv", rows), now=LATER)
 
     assert "第3行" in refusal.value.message
     assert "第4行" in refusal.value.message
+
+
+@pytest.mark.parametrize(
+    ("change", "words"),
+    [
+        ({4: "长" * 10_000_000}, "第3行.*超过128KB"),
+        ({4: "内\0容"}, "第3行：含有空字符"),
+        ({6: "2026-12-01T00:00:00+08:00"}, "第3行：replied_at 在未来"),
+        ({3: "1999-12-01T00:00:00+08:00"}, "第3行：received_at 早于"),
+        ({0: "1"}, "第3行：message_id 与前面的行重复"),
+    ],
+    ids=["a field of 10 MB", "NUL", "the future", "before every calendar", "twice"],
+)
+def test_a_row_that_cannot_have_happened_or_be_kept_is_refused_with_its_line(
+    tmp_path: Path, change: dict[int, str], words: str
+) -> None:
+    rows = [
+        a_row(number, "甲", "2026-08-03T10:00:00+08:00", "2026-08-04T10:00:00+08:00")
+        for number in (1, 2)
+    ]
+    for place, value in change.items():
+        rows[1][place] = value
+
+    with pytest.raises(BadMessages, match=words):
+        read_messages(written(tmp_path / "in.csv", rows), now=LATER)
+
+
+def test_a_result_that_cannot_be_written_is_refused_before_the_work(tmp_path: Path) -> None:
+    rows = [a_row(1, "甲", "2026-08-03T10:00:00+08:00", "2026-08-04T10:00:00+08:00")]
+    file = written(tmp_path / "in.csv", rows)
+
+    answer = CliRunner().invoke(cli, ["replay", str(file), "--json", str(tmp_path / "no" / "x")])
+
+    assert answer.exit_code == 1
+    assert "不存在" in answer.output
+    assert isinstance(answer.exception, SystemExit)
 
 
 @pytest.mark.parametrize(

@@ -49,11 +49,19 @@ async def test_a_role_is_picked_on_the_sign_in_page(demo: City, tmp_path: Path) 
         choices = await client.get("/sign-in")
         answer = await client.post("/sign-in", data={"role": "dispatcher"})
         left = await client.post("/sign-out")
+        unknown = await client.post("/sign-in", data={"role": "bogus"})
+        shown = await client.post(
+            "/sign-in", data={"role": "bogus"}, headers={"accept": "text/html"}
+        )
 
     assert "话务" in choices.text
     assert answer.status_code == 303
     assert "HttpOnly" in answer.headers["set-cookie"]
     assert left.status_code == 303
+    assert (unknown.status_code, unknown.json()["code"]) == (422, "sign_in.unknown_role")
+    assert "set-cookie" not in unknown.headers
+    assert shown.status_code == 422
+    assert "没有这个身份" in shown.text
 
 
 async def test_the_demo_prints_a_review_link_that_opens(demo: City, tmp_path: Path) -> None:

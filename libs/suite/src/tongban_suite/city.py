@@ -57,20 +57,31 @@ class City:
     async def settle(self) -> int:
         """Deliver every event, and the events that those cause, until all is quiet."""
         total = 0
-        while (sent := sum([await each.relay.drain() for each in self.stations.values()])) > 0:
-            total += sent
-        return total
+        heard: dict[str, int] = {}  # how much it had taken in when it last had nothing to say
+        while True:
+            waiting = [
+                (short, each)
+                for short, each in self.stations.items()
+                if heard.get(short) != each.inbox.outcomes.total()
+            ]
+            if not waiting:
+                return total
+            for short, each in waiting:
+                heard[short] = each.inbox.outcomes.total()
+                total += await each.relay.drain()
 
     async def sweep(self, now: datetime) -> int:
         """Fire and warn what lies before `now`."""
-        return sum([await each.sweeper.sweep(now=now) for each in self.stations.values()])
+
+        async def swept(station: Station) -> int:
+            due = await _next_due(station)
+            return 0 if due is None or due > now else await station.sweeper.sweep(now=now)
+
+        return sum(await asyncio.gather(*map(swept, self.stations.values())))
 
     async def next_due(self) -> datetime | None:
         """The earliest moment at which any service's timers have something to do."""
-        moments = []
-        for each in self.stations.values():
-            async with each.kit.db.reading() as connection:
-                moments.append(await next_due(connection))
+        moments = await asyncio.gather(*map(_next_due, self.stations.values()))
         return min((moment for moment in moments if moment is not None), default=None)
 
     async def work(self, *, stop: asyncio.Event, poll_seconds: float) -> None:
@@ -83,6 +94,11 @@ class City:
     async def close(self) -> None:
         for each in self.stations.values():
             await each.kit.db.close()
+
+
+async def _next_due(station: Station) -> datetime | None:
+    async with station.kit.db.reading() as connection:
+        return await next_due(connection)
 
 
 async def prepare(settings: Mapping[str, ServiceSettings]) -> None:

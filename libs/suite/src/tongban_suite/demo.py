@@ -1,6 +1,5 @@
 """The demo city: a quarter of invented matters through all five services, ending today."""
 
-import random
 from collections.abc import Sequence
 from datetime import datetime, time, timedelta
 from uuid import UUID
@@ -32,17 +31,11 @@ async def build_demo(city: City, *, today: datetime, console: Console) -> None:
     start = datetime.combine(starts_on, time(8, 30), SHANGHAI)
     await _load_city(city, start)
     simulation = Simulation(city, start)
-    story = Story(city, random.Random(SEED), starts_on)
-    story.plan()
     with Progress(console=console) as bar:
         task = bar.add_task("演示城市走过一个季度", total=DAYS)
-
-        def show(moment: datetime) -> None:
-            bar.update(task, completed=(moment.date() - starts_on).days)
-
-        await story.agenda.run(simulation, today, show)
+        story = Story(city, SEED, starts_on)
+        await story.tell(simulation, today, lambda day: bar.update(task, completed=day))
         await city.settle()
-        bar.update(task, completed=DAYS)
     period = Period(
         code=f"{starts_on:%Y%m%d}-{ends_on:%Y%m%d}", starts_on=starts_on, ends_on=ends_on
     )

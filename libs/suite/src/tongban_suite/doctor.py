@@ -6,15 +6,16 @@ import sys
 from dataclasses import dataclass
 from pathlib import Path
 
+import asyncpg
 from sqlalchemy import text
+from sqlalchemy.exc import DBAPIError, SQLAlchemyError
 
-from tongban_common.db import Database
+from tongban_common.db import Database, sqlstate
+from tongban_common.dead_letters import waiting_letters
 from tongban_common.errors import Refusal
-from tongban_common.inbox import waiting_letters
 from tongban_common.service import Service
 from tongban_common.settings import ServiceSettings, read_settings
 from tongban_suite.city import SERVICES
-from tongban_suite.embedded import EmbeddedPostgres
 from tongban_suite.home import Home
 
 _LEAST_BYTES = 1 << 30
@@ -45,10 +46,13 @@ async def examine(home: Home) -> list[Finding]:
     if not home.database.exists():
         remedy = "运行 make run，或设置 TONGBAN_<服务>_* 环境变量"
         return [*findings, Finding("数据", is_fine=True, detail="本机尚无数据", remedy=remedy)]
-    with EmbeddedPostgres(home.database) as server:
-        settings = home.settings(server)
-        for service in SERVICES:
-            findings += await _service(service, settings[service.short])
+    try:
+        with home.server() as server:
+            settings = home.settings(server)
+            for service in SERVICES:
+                findings += await _service(service, settings[service.short])
+    except Refusal as refusal:
+        findings.append(Finding("数据", is_fine=False, detail=refusal.message))
     return findings
 
 
@@ -98,17 +102,32 @@ async def _configured(service: Service) -> list[Finding]:
 
 
 async def _service(service: Service, settings: ServiceSettings) -> list[Finding]:
-    db = Database(settings.database_url, pool=2)
+    try:
+        db = Database(settings.database_url, pool=2)
+    except (SQLAlchemyError, ModuleNotFoundError, ValueError):
+        remedy = "DATABASE_URL 应形如 postgresql+asyncpg://用户:口令@主机:5432/库名"
+        detail = "数据库地址的写法或驱动不对"
+        return [Finding(service.title, is_fine=False, detail=detail, remedy=remedy)]
     try:
         return await _database(service, db)
-    except OSError as fault:
-        remedy = "检查 DATABASE_URL 与数据库是否运行"
-        name = type(fault).__name__
-        return [
-            Finding(service.title, is_fine=False, detail=f"数据库连不上（{name}）", remedy=remedy)
-        ]
+    except (OSError, SQLAlchemyError, asyncpg.PostgresError, asyncpg.InterfaceError) as fault:
+        detail, remedy = _explained(service, fault)
+        return [Finding(service.title, is_fine=False, detail=detail, remedy=remedy)]
     finally:
         await db.close()
+
+
+def _explained(service: Service, fault: Exception) -> tuple[str, str]:
+    """By the SQLSTATE; the message may quote what is stored, so it is never shown."""
+    state = sqlstate(fault) if isinstance(fault, DBAPIError) else getattr(fault, "sqlstate", None)
+    if state == "3D000":
+        return "数据库不存在", f"建库（CREATE DATABASE），再运行 tongban {service.short} migrate"
+    if str(state).startswith("28"):
+        return "数据库拒绝登录：没有这个角色，或口令不对", "检查 DATABASE_URL 的用户与口令"
+    if str(state).startswith("42"):
+        return f"数据库的表与程序不符（{state}）", f"运行 tongban {service.short} migrate"
+    shown = state or type(fault).__name__
+    return f"数据库连不上（{shown}）", "检查 DATABASE_URL 与数据库是否运行"
 
 
 async def _database(service: Service, db: Database) -> list[Finding]:

@@ -8,10 +8,15 @@ from starlette.responses import HTMLResponse, RedirectResponse
 
 from tongban_common import problems
 from tongban_common.auth import SESSION_COOKIE
+from tongban_common.errors import RuleViolation
 from tongban_common.issuer import DevelopmentIssuer
 from tongban_common.web import templates
 
 pages = templates("tongban_suite")
+
+
+class UnknownRole(RuleViolation):
+    code = "sign_in.unknown_role"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -92,7 +97,9 @@ def front_door(issuer: DevelopmentIssuer) -> FastAPI:
 
     @app.post("/sign-in")
     async def sign_in(role: Annotated[str, Form(max_length=40)]) -> Response:
-        chosen = known.get(role, ROLES[0])
+        chosen = known.get(role)
+        if chosen is None:
+            raise UnknownRole("没有这个身份，请回到选择身份的页面重新选择")
         token = issuer.token(
             subject=f"demo-{chosen.key}", roles=list(chosen.roles), unit=chosen.unit
         )

@@ -1,34 +1,47 @@
 """The `tongban` command: the five services' own commands, and what they do together."""
 
 import asyncio
-from collections.abc import Coroutine
+from collections.abc import Iterator
+from contextlib import contextmanager
+from importlib import import_module
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated
 
 import typer
 from rich.console import Console
+from typer._click.core import Command, Context
+from typer.core import TyperGroup
 
+from tongban_common.clock import utc_now
 from tongban_common.errors import Refusal
-from tongban_evaluation.main import cli as evaluation
-from tongban_hotline_dispatch.main import cli as hotline
-from tongban_intake.main import cli as intake
-from tongban_publishing.main import cli as publishing
-from tongban_scoring.main import cli as scoring
-from tongban_suite.city import SERVICES
+from tongban_suite import signals
 from tongban_suite.home import Home
 
-cli = typer.Typer(help="通办 · 政务服务。", no_args_is_help=True)
+_SERVICES = {
+    "intake": "tongban_intake",
+    "hotline": "tongban_hotline_dispatch",
+    "evaluation": "tongban_evaluation",
+    "scoring": "tongban_scoring",
+    "publishing": "tongban_publishing",
+}
+
+
+class _Commands(TyperGroup):
+    """A service is imported when its commands are asked for: together they take seconds."""
+
+    def list_commands(self, ctx: Context) -> list[str]:
+        return [*_SERVICES, *super().list_commands(ctx)]
+
+    def get_command(self, ctx: Context, cmd_name: str) -> Command | None:
+        package = _SERVICES.get(cmd_name)
+        if package is None:
+            return super().get_command(ctx, cmd_name)
+        return typer.main.get_command(import_module(f"{package}.main").cli)
+
+
+cli = typer.Typer(cls=_Commands, help="通办 · 政务服务。", no_args_is_help=True)
 _out = Console()
 _err = Console(stderr=True)
-
-for _short, _commands in (
-    ("intake", intake),
-    ("hotline", hotline),
-    ("evaluation", evaluation),
-    ("scoring", scoring),
-    ("publishing", publishing),
-):
-    cli.add_typer(_commands, name=_short)
 
 
 @cli.command()
@@ -39,12 +52,10 @@ def run(
     reset: Annotated[bool, typer.Option("--reset", help="forget all data first")] = False,
 ) -> None:
     """Start everything here: embedded PostgreSQL, the five services, a demo city."""
-    from tongban_suite.run import run_suite
+    from tongban_suite.start import start
 
-    home = Home.default()
-    if reset:
-        home.remove()
-    run_suite(home, host=host, port=port)
+    with _plainly():
+        start(Home.default(), host=host, port=port, reset=reset)
 
 
 @cli.command()
@@ -56,7 +67,8 @@ def replay(
     """Replay a file of real messages through the suite on a simulated clock."""
     from tongban_suite.replay import replay_file
 
-    _asyncio_run(replay_file(Home.default(), file, reply_days=reply_days, json_file=json))
+    with _plainly():
+        signals.run(replay_file(file, reply_days=reply_days, json_file=json, now=utc_now()))
 
 
 @cli.command()
@@ -69,7 +81,8 @@ def token(
     hours: Annotated[float, typer.Option(min=0.01, max=24 * 30)] = 12,
 ) -> None:
     """A staff token of the development issuer, for calling the APIs of `tongban run`."""
-    issued = Home.default().issuer.token(subject=subject, roles=role, unit=unit, hours=hours)
+    with _plainly():
+        issued = Home.default().issuer.token(subject=subject, roles=role, unit=unit, hours=hours)
     print(issued)  # noqa: T201 - to be captured by a shell
 
 
@@ -96,7 +109,8 @@ def import_calendar(
     """Import a later or corrected notice everywhere, and re-date the open deadlines."""
     from tongban_suite.run import import_notice
 
-    _asyncio_run(import_notice(Home.default(), file))
+    with _plainly():
+        import_notice(Home.default(), file)
 
 
 _contracts = typer.Typer(help="OpenAPI, AsyncAPI and event schemas.", no_args_is_help=True)
@@ -107,6 +121,7 @@ cli.add_typer(_contracts, name="contracts")
 def export(folder: Annotated[Path, typer.Argument()] = Path("contracts")) -> None:
     """Write every service's contracts."""
     from tongban_common import contracts
+    from tongban_suite.city import SERVICES
 
     for service in SERVICES:
         contracts.export(service, folder / service.short)
@@ -126,9 +141,27 @@ def check(folder: Annotated[Path, typer.Argument()] = Path("contracts")) -> None
     _out.print("contracts: no drift, nothing incompatible")
 
 
-def _asyncio_run(work: Coroutine[Any, Any, object]) -> None:
+@contextmanager
+def _plainly() -> Iterator[None]:
+    """A refusal is one clear line, not a traceback; a database's own words stay unsaid.
+
+    SIGTERM ends the work as Ctrl-C does, so that what was started is stopped again.
+    """
+    signals.take_sigterm()
     try:
-        asyncio.run(work)
+        yield
     except Refusal as refusal:
-        _err.print(refusal.message, style="red", markup=False)
-        raise typer.Exit(1) from None
+        message = refusal.message
+    except _database_faults() as fault:
+        message = f"数据库出错（{type(fault).__name__}）；请运行 tongban doctor"
+    else:
+        return
+    _err.print(message, style="red", markup=False, soft_wrap=True)
+    raise typer.Exit(1)
+
+
+def _database_faults() -> type[Exception]:
+    """Asked only when something failed."""
+    from sqlalchemy.exc import SQLAlchemyError
+
+    return SQLAlchemyError

@@ -3,12 +3,14 @@
 import csv
 import gzip
 import io
+import zlib
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 
 from tongban_common.errors import BadInput
 from tongban_common.working_days import SHANGHAI
+from tongban_common.working_days.years import EARLIEST
 
 COLUMNS = ("message_id", "complainant", "title", "received_at", "content", "reply", "replied_at")
 
@@ -27,23 +29,26 @@ class Message:
     replied_at: datetime
 
 
-def read_messages(file: Path) -> list[Message]:
+def read_messages(file: Path, *, now: datetime) -> list[Message]:
     """In order of receipt. Raises BadMessages that names the line of each fault."""
-    raw = file.read_bytes()
+    reader = csv.DictReader(io.StringIO(_text(file), newline=""))
+    messages: list[Message] = []
+    faults: list[str] = []
+    seen: set[str] = set()
     try:
-        text = (gzip.decompress(raw) if raw.startswith(b"\x1f\x8b") else raw).decode("utf-8-sig")
-    except (OSError, EOFError, UnicodeDecodeError) as fault:
-        raise BadMessages(f"{file.name}：应为UTF-8编码的CSV，可用gzip压缩") from fault
-    reader = csv.DictReader(io.StringIO(text, newline=""))
-    missing = [name for name in COLUMNS if name not in (reader.fieldnames or ())]
-    if missing:
-        raise BadMessages(f"{file.name}：缺少列 {'、'.join(missing)}")
-    messages, faults = [], []
-    for row in reader:
-        try:
-            messages.append(_message(row))
-        except ValueError as fault:
-            faults.append(f"第{reader.line_num}行：{fault}")
+        missing = [name for name in COLUMNS if name not in (reader.fieldnames or ())]
+        if missing:
+            raise BadMessages(f"{file.name}：缺少列 {'、'.join(missing)}")
+        for row in reader:
+            try:
+                messages.append(_message(row, seen, now))
+            except ValueError as fault:
+                faults.append(f"第{reader.line_num}行：{fault}")
+    except csv.Error as fault:
+        where = f"第{reader.reader.line_num}行"
+        raise BadMessages(
+            f"{file.name}：{where}不是合格的CSV，或有一栏超过{csv.field_size_limit() >> 10}KB"
+        ) from fault
     if faults:
         raise BadMessages("\n".join([f"{file.name}：{len(faults)}行有误", *faults[:20]]))
     if not messages:
@@ -51,13 +56,30 @@ def read_messages(file: Path) -> list[Message]:
     return sorted(messages, key=lambda each: each.received_at)
 
 
-def _message(row: dict[str, str | None]) -> Message:
-    received_at = _moment(row["received_at"], "received_at")
-    replied_at = _moment(row["replied_at"], "replied_at")
+def _text(file: Path) -> str:
+    raw = file.read_bytes()
+    try:
+        return (gzip.decompress(raw) if raw.startswith(b"\x1f\x8b") else raw).decode("utf-8-sig")
+    except EOFError as fault:
+        raise BadMessages(f"{file.name}：gzip文件不完整，在结尾之前就断了") from fault
+    except (OSError, zlib.error) as fault:
+        raise BadMessages(f"{file.name}：gzip文件已损坏") from fault
+    except UnicodeDecodeError as fault:
+        raise BadMessages(f"{file.name}：应为UTF-8编码的CSV，可用gzip压缩") from fault
+
+
+def _message(row: dict[str, str | None], seen: set[str], now: datetime) -> Message:
+    if any("\0" in (row[name] or "") for name in COLUMNS):
+        raise ValueError("含有空字符（NUL）")
+    received_at = _moment(row["received_at"], "received_at", now)
+    replied_at = _moment(row["replied_at"], "replied_at", now)
     if replied_at < received_at:
         raise ValueError("replied_at 早于 received_at")
     if not row["message_id"]:
         raise ValueError("message_id 为空")
+    if row["message_id"] in seen:
+        raise ValueError("message_id 与前面的行重复")
+    seen.add(row["message_id"])
     return Message(
         message_id=row["message_id"],
         title=(row["title"] or "").strip() or "（无标题）",
@@ -68,9 +90,14 @@ def _message(row: dict[str, str | None]) -> Message:
     )
 
 
-def _moment(given: str | None, name: str) -> datetime:
+def _moment(given: str | None, name: str, now: datetime) -> datetime:
     try:
         moment = datetime.fromisoformat(given or "")
     except ValueError:
         raise ValueError(f"{name} 不是日期时间") from None
-    return moment if moment.tzinfo is not None else moment.replace(tzinfo=SHANGHAI)
+    moment = moment if moment.tzinfo is not None else moment.replace(tzinfo=SHANGHAI)
+    if moment.year < EARLIEST:
+        raise ValueError(f"{name} 早于{EARLIEST}年，没有那时的工作日历")
+    if moment > now:
+        raise ValueError(f"{name} 在未来")
+    return moment

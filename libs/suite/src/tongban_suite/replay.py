@@ -1,9 +1,10 @@
 """Replay a file of real messages through the suite's own operations on a simulated clock."""
 
 import asyncio
+import os
 import time
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date, datetime, timedelta
 from heapq import heappop, heappush
@@ -18,9 +19,12 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 from rich.table import Table
 from sqlalchemy import func, select, text
 
-from tongban_common.inbox import dead_letter, inbox_gap
+from tongban_common.dead_letters import dead_letter
+from tongban_common.errors import BadInput
+from tongban_common.inbox import inbox_gap
 from tongban_common.outbox import outbox
 from tongban_common.privacy import Sealer
+from tongban_common.settings import ServiceSettings
 from tongban_common.timers import timer
 from tongban_common.working_days import SHANGHAI, Limit, Unit
 from tongban_hotline_dispatch import operations as hotline
@@ -60,30 +64,54 @@ class Tally:
         self.overdue_quarters[quarter] += is_overdue
 
 
+class CannotWrite(BadInput):
+    code = "replay.cannot_write"
+
+
 async def replay_file(
-    home: Home, file: Path, *, reply_days: int, json_file: Path | None
+    file: Path, *, reply_days: int, json_file: Path | None, now: datetime
 ) -> dict[str, Any]:
-    """Over databases of its own, which are gone afterwards. Raises BadMessages."""
-    console = Console()
-    messages = read_messages(file)
-    with TemporaryDirectory(prefix="tb-") as folder, EmbeddedPostgres(Path(folder)) as server:
-        settings = home.settings(server)
-        await server.ensure(list(settings))
-        await prepare(settings)
-        city = City(settings)
-        started = time.perf_counter()
-        try:
-            with _bar(console) as bar:
-                replayed = _Replay(city, packaged_places(), _limit(reply_days))
-                await replayed.run(messages, bar)
-            result = await _result(city, replayed.tally, time.perf_counter() - started)
-        finally:
-            await city.close()
-    _print(console, result)
+    """Over databases of its own, which are gone afterwards. Raises BadMessages, CannotWrite."""
+    if json_file is not None:
+        _check_writable(json_file)
+    messages = read_messages(file, now=now)
+    with TemporaryDirectory(prefix="tb-") as folder:
+        home = Home(Path(folder))  # of its own: whoever runs here meanwhile is not disturbed
+        with home.server() as server:
+            result = await _replayed(home.settings(server), server, messages, reply_days)
+    _print(Console(), result)
     if json_file is not None:
         document = orjson.dumps(result, option=orjson.OPT_INDENT_2)
         await asyncio.to_thread(json_file.write_bytes, document)
     return result
+
+
+def _check_writable(file: Path) -> None:
+    """Before minutes of work. Raises CannotWrite."""
+    if not file.parent.is_dir():
+        raise CannotWrite(f"--json：文件夹 {file.parent} 不存在")
+    if file.is_dir() or not os.access(file if file.exists() else file.parent, os.W_OK):
+        raise CannotWrite(f"--json：{file} 不能写入")
+
+
+async def _replayed(
+    settings: Mapping[str, ServiceSettings],
+    server: EmbeddedPostgres,
+    messages: Sequence[Message],
+    reply_days: int,
+) -> dict[str, Any]:
+    await server.ensure(list(settings))
+    await server.hurry(list(settings), on=True)
+    await prepare(settings)
+    city = City(settings)
+    started = time.perf_counter()
+    try:
+        with _bar(Console()) as bar:
+            replayed = _Replay(city, packaged_places(), _limit(reply_days))
+            await replayed.run(messages, bar)
+        return await _result(city, replayed.tally, time.perf_counter() - started)
+    finally:
+        await city.close()
 
 
 class _Replay:

@@ -1,70 +1,80 @@
-"""`tongban run`: everything on this machine, a demo city in it, and pages to open."""
+"""The suite on this machine: a demo city in it, and pages to open."""
 
 import asyncio
-import contextlib
 import time
+from collections.abc import Mapping
+from functools import partial
 from pathlib import Path
 
-import orjson
-import uvicorn
+import asyncpg
+from alembic.util import CommandError
 from rich.console import Console
+from sqlalchemy.exc import SQLAlchemyError
 from starlette.types import ASGIApp
 
+from tongban_common.cli import json_document
 from tongban_common.clock import utc_now
-from tongban_common.errors import BadInput
-from tongban_common.telemetry import configure_logging
+from tongban_common.errors import Conflict
+from tongban_common.settings import ServiceSettings
+from tongban_suite import STARTED, signals
 from tongban_suite.city import City, Gateway, prepare
 from tongban_suite.demo import build_demo, review_links
+from tongban_suite.doors import Door
 from tongban_suite.embedded import EmbeddedPostgres
 from tongban_suite.front import front_door
-from tongban_suite.home import Home
+from tongban_suite.home import MEND, BadHome, Home
+from tongban_suite.serving import serve
 
 _console = Console(soft_wrap=True)
 _POLL_SECONDS = 0.5
 
 
-def run_suite(home: Home, *, host: str, port: int) -> None:
-    """Until Ctrl-C. The data stay for the next time."""
-    configure_logging(service="suite", json=False)
-    with EmbeddedPostgres(home.database) as server, contextlib.suppress(KeyboardInterrupt):
-        asyncio.run(_serve(home, server, host=host, port=port))
-    _console.print("已停止；数据保留在 " + str(home.folder), markup=False)
+class NoCity(Conflict):
+    code = "suite.no_city"
 
 
-async def _serve(home: Home, server: EmbeddedPostgres, *, host: str, port: int) -> None:
-    started = time.perf_counter()
-    settings = home.settings(server)
-    missing = await server.ensure(list(settings))
-    await prepare(settings)
+async def run_suite(home: Home, server: EmbeddedPostgres, door: Door) -> None:
+    """Until SIGINT or SIGTERM. The data stay for the next time."""
+    settings = await _prepared(home, server, door.address)
     city = City(settings)
+    stop = asyncio.Event()
     try:
-        if missing or not (home.folder / "demo").exists():
-            await build_demo(city, today=utc_now(), console=_console)
-            (home.folder / "demo").touch()
-        await _announce(city, host, port, time.perf_counter() - started)
-        await _until_stopped(city, home, host=host, port=port)
+        work = asyncio.create_task(city.work(stop=stop, poll_seconds=_POLL_SECONDS))
+        try:
+            await serve(
+                gateway(city, home), door.socket, ready=partial(_announce, city, door.address)
+            )
+        finally:
+            stop.set()
+            await work
     finally:
         await city.close()
 
 
-async def _until_stopped(city: City, home: Home, *, host: str, port: int) -> None:
-    server = uvicorn.Server(
-        uvicorn.Config(
-            gateway(city, home),
-            host=host,
-            port=port,
-            access_log=False,
-            log_level="warning",
-            timeout_graceful_shutdown=5,
-        )
-    )
-    stop = asyncio.Event()
-    work = asyncio.create_task(city.work(stop=stop, poll_seconds=_POLL_SECONDS))
+async def _prepared(
+    home: Home, server: EmbeddedPostgres, address: str
+) -> Mapping[str, ServiceSettings]:
+    """Databases with a whole demo city: half a one, left by a Ctrl-C, is dropped first."""
+    settings = home.settings(server, public_url=address)
+    names = list(settings)
     try:
-        await server.serve()
+        if home.has_demo and not await server.ensure(names):
+            await prepare(settings)
+            return settings
+        await server.drop(names)
+        await server.ensure(names)
+        await server.hurry(names, on=True)
+        await prepare(settings)
+    except (SQLAlchemyError, asyncpg.PostgresError, CommandError) as fault:
+        raise BadHome(f"{home.folder} 的数据无法使用（{type(fault).__name__}）{MEND}") from fault
+    city = City(settings)
+    try:
+        await build_demo(city, today=utc_now(), console=_console)
     finally:
-        stop.set()
-        await work
+        await city.close()
+    await server.hurry(names, on=False)
+    home.keep_demo()
+    return settings
 
 
 def gateway(city: City, home: Home) -> ASGIApp:
@@ -76,8 +86,8 @@ def gateway(city: City, home: Home) -> ASGIApp:
     return Gateway(apps, front_door(home.issuer))
 
 
-async def _announce(city: City, host: str, port: int, seconds: float) -> None:
-    base = f"http://{'localhost' if host in {'127.0.0.1', '0.0.0.0'} else host}:{port}"  # noqa: S104
+async def _announce(city: City, base: str) -> None:
+    seconds = time.perf_counter() - STARTED
     _console.print(f"\n[bold]通办已就绪[/bold]（{seconds:.1f} 秒）")
     _console.print(f"  公开门户　　{base}/")
     _console.print(f"  选择身份　　{base}/sign-in　（演示用：话务、承办单位、窗口、督查、签发……）")
@@ -88,23 +98,27 @@ async def _announce(city: City, host: str, port: int, seconds: float) -> None:
     _console.print("  Ctrl-C 停止；make run RESET=1 重新开始\n")
 
 
-async def import_notice(home: Home, file: Path) -> None:
+def import_notice(home: Home, file: Path) -> None:
     """Import a calendar notice into the five databases of this machine's suite."""
+    document = json_document(file)
+    if not home.has_demo:
+        raise NoCity(f"{home.folder} 还没有数据；请先运行 make run")
+    with home.locked(), home.server() as server:
+        signals.run(_import(home, server, document, file.name))
+
+
+async def _import(
+    home: Home, server: EmbeddedPostgres, document: Mapping[str, object], where: str
+) -> None:
+    settings = home.settings(server)
+    await prepare(settings)
+    city = City(settings)
     try:
-        document = orjson.loads(file.read_bytes())  # noqa: ASYNC240 - a command, nothing else runs
-    except orjson.JSONDecodeError as fault:
-        raise BadInput(f"{file.name}：不是合法的JSON") from fault
-    with EmbeddedPostgres(home.database) as server:
-        settings = home.settings(server)
-        await server.ensure(list(settings))
-        await prepare(settings)
-        city = City(settings)
-        try:
-            for station in city.stations.values():
-                moved = await station.kit.calendars.import_year(
-                    document, where=file.name, sweeper=station.sweeper, now=utc_now()
-                )
-                _console.print(f"{station.service.title}：{moved}个期限改期")
-            await city.settle()
-        finally:
-            await city.close()
+        for station in city.stations.values():
+            moved = await station.kit.calendars.import_year(
+                document, where=where, sweeper=station.sweeper, now=utc_now()
+            )
+            _console.print(f"{station.service.title}：{moved}个期限改期")
+        await city.settle()
+    finally:
+        await city.close()

@@ -1,5 +1,6 @@
 """What happens in the demo city: matters, reviews and rectifications, by chance of one seed."""
 
+import asyncio
 import random
 from collections.abc import Callable, Coroutine, Sequence
 from dataclasses import dataclass, field
@@ -40,6 +41,8 @@ from tongban_suite.simulation import Simulation
 TICKETS, CASES = 150, 80
 DAYS = 91
 ANSWERING = 0.6  # the share of the invited who review
+SETTLED_EVERY = 2  # days: events travel in batches, as they do under load
+ANSWERED_AFTER = (24 * SETTLED_EVERY, 120)  # hours: the invitation has come by then
 NEGLECTED = 0.2  # the share of bad reviews whose unit lets the time run out
 CONFIRMED = 0.7  # the share of the ledger's leads that an inspector confirms
 _ATTRIBUTED = "S3-3"  # 超过承诺时限，须归责
@@ -65,9 +68,14 @@ Act = Callable[[datetime], Coroutine[Any, Any, object]]
 
 
 @dataclass
-class Agenda:
-    """What is going to happen, by moment; doing one thing may put others on it."""
+class Lane:
+    """What is going to happen in one service, by moment; doing one thing may put others on it.
 
+    Lanes run side by side, each over a database of its own and by a chance of its own, so that
+    the same things happen whichever is faster.
+    """
+
+    chance: random.Random
     _waiting: list[tuple[datetime, int, Act]] = field(default_factory=list)
     _count: int = 0
 
@@ -75,46 +83,62 @@ class Agenda:
         self._count += 1
         heappush(self._waiting, (moment, self._count, act))
 
-    async def run(
-        self, simulation: Simulation, until: datetime, after_each: Callable[[datetime], object]
-    ) -> None:
+    async def run(self, until: datetime) -> None:
         while self._waiting and self._waiting[0][0] < until:
             moment, _, act = heappop(self._waiting)
-            await simulation.advance(max(moment, simulation.now))
-            await act(simulation.now)
-            after_each(moment)
-        await simulation.advance(until)
+            await act(moment)
 
 
 class Story:
-    def __init__(self, city: City, chance: random.Random, starts_on: date) -> None:
-        self.agenda = Agenda()
+    def __init__(self, city: City, seed: int, starts_on: date) -> None:
         self._city = city
-        self._chance = chance
         self._starts_on = starts_on
+        self._tickets, self._cases, self._reviews, self._ledger = (
+            Lane(random.Random(f"{seed} {name}"))
+            for name in ("tickets", "cases", "reviews", "ledger")
+        )
         self._hotline = city.kit("hotline")
         self._intake = city.kit("intake")
         self._book = rule_book(city.kit("evaluation"))
         self._appeals = _appeals()
         self._items = _items()
 
-    def plan(self) -> None:
-        for _ in range(TICKETS):
-            self.agenda.at(self._moment(), self._ticket)
-        for _ in range(CASES):
-            self.agenda.at(self._moment(), self._case)
+    async def tell(
+        self, simulation: Simulation, until: datetime, after_each: Callable[[int], object]
+    ) -> None:
+        """Day by day: first what falls due, then what the lanes have on it."""
+        self._plan()
+        for number in range(1, DAYS + 2):
+            day = datetime.combine(self._starts_on + timedelta(days=number), time(), SHANGHAI)
+            ends_at = min(day, until)
+            if number % SETTLED_EVERY == 0:
+                await self._city.settle()
+            async with asyncio.TaskGroup() as group:
+                for lane in (self._tickets, self._cases, self._reviews, self._ledger):
+                    group.create_task(lane.run(ends_at))
+            await simulation.advance(ends_at)
+            after_each(number)
+
+    def _plan(self) -> None:
+        for lane, times, begin in (
+            (self._tickets, TICKETS, self._ticket),
+            (self._cases, CASES, self._case),
+        ):
+            for _ in range(times):
+                lane.at(self._moment(lane.chance), begin)
         for week in range(1, DAYS // 7 + 1):
             friday = self._starts_on + timedelta(days=7 * week - 1)
-            self.agenda.at(datetime.combine(friday, time(16), SHANGHAI), self._inspect)
+            self._ledger.at(datetime.combine(friday, time(16), SHANGHAI), self._inspect)
 
     async def _ticket(self, now: datetime) -> None:
-        appeal = self._chance.choice(self._appeals)
+        lane, chance = self._tickets, self._tickets.chance
+        appeal = chance.choice(self._appeals)
         rules = await hotline.rules_at(self._hotline, now=now)
         new = hotline.Registration(
             ticket_id=new_id(now),
             query_code=hotline.new_query_code(),
             appeal=Appeal(
-                channel=self._chance.choice(list(Channel)[:6]),
+                channel=chance.choice(list(Channel)[:6]),
                 channel_order_no=None,
                 matter_code=None,
                 appeal_type=appeal.type,
@@ -122,7 +146,7 @@ class Story:
                 title=appeal.title,
                 content=appeal.content,
             ),
-            person=Complainant(name=self._name(), phone=self._phone()),
+            person=Complainant(name=_name(chance), phone=_phone(chance)),
             actor=_ACTOR,
         )
         async with self._hotline.db.transaction() as tx:
@@ -130,7 +154,7 @@ class Story:
                 tx, new=new, rules=rules, sealer=Sealer(self._hotline.secret), now=now
             )
         step = hotline.Step(ticket_id=new.ticket_id, actor=_ACTOR)
-        later = now + timedelta(minutes=self._chance.randint(5, 40))
+        later = now + timedelta(minutes=chance.randint(5, 40))
 
         async def assign(then: datetime) -> None:
             async with self._hotline.db.transaction() as tx:
@@ -138,8 +162,8 @@ class Story:
                     tx, step=step, unit_code=appeal.unit, rules=rules, now=then
                 )
             due = ticket.reply_term.due_at if ticket.reply_term else then
-            self.agenda.at(then + timedelta(hours=2), sign)
-            self.agenda.at(self._done_by(then, due), answer)
+            lane.at(then + timedelta(hours=2), sign)
+            lane.at(_done_by(chance, then, due), answer)
 
         async def sign(then: datetime) -> None:
             async with self._hotline.db.transaction() as tx:
@@ -155,17 +179,18 @@ class Story:
                     calendar=calendar,
                     now=then,
                 )
-            self.agenda.at(then + timedelta(hours=20), close)
+            lane.at(then + timedelta(hours=20), close)
 
         async def close(then: datetime) -> None:
             async with self._hotline.db.transaction() as tx:
                 await hotline.close(tx, step=step, now=then)
-            self._invited(new.ticket_id, then)
+            self._invited(chance, new.ticket_id, then)
 
-        self.agenda.at(later, assign)
+        lane.at(later, assign)
 
     async def _case(self, now: datetime) -> None:
-        item, window, staff = self._chance.choice(self._items)
+        lane, chance = self._cases, self._cases.chance
+        item, window, staff = chance.choice(self._items)
         rules = await intake.rules_at(self._intake, now=now)
         new = intake.NewCase(
             case_id=new_id(now),
@@ -173,10 +198,10 @@ class Story:
             item_code=item,
             window_code=window,
             applicant=Applicant(
-                name=self._name(),
+                name=_name(chance),
                 id_type="111",
-                id_number=f"9901{self._chance.randrange(10**14):014}",
-                phone=self._phone(),
+                id_number=f"9901{chance.randrange(10**14):014}",
+                phone=_phone(chance),
             ),
             actor=_ACTOR,
             staff_code=staff,
@@ -194,38 +219,38 @@ class Story:
                 )
             async with self._intake.db.transaction() as tx:
                 await intake.complete(tx, step=step, rules=rules, now=then)
-            self._invited(new.case_id, then)
-            self.agenda.at(then + timedelta(hours=26), hand_over)
+            self._invited(chance, new.case_id, then)
+            lane.at(then + timedelta(hours=26), hand_over)
 
         async def hand_over(then: datetime) -> None:
             async with self._intake.db.transaction() as tx:
                 await intake.deliver(tx, step=step, method=DeliveryMethod.HANDED_OVER, now=then)
 
-        self.agenda.at(self._done_by(now, case.promise.due_at), finish)
+        lane.at(_done_by(chance, now, case.promise.due_at), finish)
 
-    def _invited(self, matter_id: UUID, then: datetime) -> None:
+    def _invited(self, chance: random.Random, matter_id: UUID, then: datetime) -> None:
         """Most of those who are asked answer, some days later."""
-        if self._chance.random() < ANSWERING:
-            later = then + timedelta(hours=self._chance.randint(2, 100))
-            self.agenda.at(later, partial(self._review, matter_id))
+        if chance.random() < ANSWERING:
+            later = then + timedelta(hours=chance.randint(*ANSWERED_AFTER))
+            self._reviews.at(later, partial(self._review, matter_id))
 
     async def _review(self, matter_id: UUID, now: datetime) -> None:
-        await self._city.settle()
+        chance = self._reviews.chance
         kit = self._city.kit("evaluation")
         invitation_id = await _invitation_of(kit, matter_id)
-        level = self._chance.choices((5, 4, 3, 2, 1), weights=(58, 20, 10, 7, 5))[0]
+        level = chance.choices((5, 4, 3, 2, 1), weights=(58, 20, 10, 7, 5))[0]
         opinion = Opinion(level=level, tags=_TAGS[level], channel=ReviewChannel.WEB)
         async with kit.db.transaction() as tx:
             review = await evaluation.submit(
                 tx, invitation_id=invitation_id, opinion=opinion, book=self._book, now=now
             )
         opened = await _rectification_of(kit, review.id)
-        if opened is not None and self._chance.random() > NEGLECTED:
+        if opened is not None and chance.random() > NEGLECTED:
             self._rectify(opened, now + timedelta(hours=20))
 
     def _rectify(self, rectification_id: UUID, begin: datetime) -> None:
         """Verified, put right, called back and closed, a day or two between each."""
-        cause = self._chance.choice((RootCause.ATTITUDE, RootCause.EFFICIENCY))
+        cause = self._reviews.chance.choice((RootCause.ATTITUDE, RootCause.EFFICIENCY))
         findings = Findings(
             is_factual=True,
             is_reasonable=True,
@@ -241,7 +266,7 @@ class Story:
         )
         for version, step in enumerate(steps, start=1):
             act = partial(self._act, step, rectification_id, version)
-            self.agenda.at(begin + timedelta(hours=30 * (version - 1)), act)
+            self._reviews.at(begin + timedelta(hours=30 * (version - 1)), act)
 
     async def _act(
         self, step: Callable[..., Any], rectification_id: UUID, version: int, now: datetime
@@ -254,7 +279,6 @@ class Story:
 
     async def _inspect(self, now: datetime) -> None:
         """Every week somebody decides about what the facts only suggest."""
-        await self._city.settle()
         kit = self._city.kit("scoring")
         for entry_id, rule_id in await _proposed(kit):
             decision = scoring.Decision(
@@ -263,27 +287,30 @@ class Story:
                 evidence=Evidence(text="经调阅办件流转记录和回访录音核实。"),
                 responsibility=Responsibility.WINDOW if rule_id == _ATTRIBUTED else None,
             )
-            decide = scoring.confirm if self._chance.random() < CONFIRMED else scoring.reject
+            decide = scoring.confirm if self._ledger.chance.random() < CONFIRMED else scoring.reject
             async with kit.db.transaction() as tx:
                 await decide(tx, decision=decision, now=now)
 
-    def _moment(self) -> datetime:
+    def _moment(self, chance: random.Random) -> datetime:
         """In office hours of some day of the quarter, working or not: the hotline never sleeps."""
-        day = self._starts_on + timedelta(days=self._chance.randrange(DAYS))
-        minutes = self._chance.randint(9 * 60, 17 * 60)
+        day = self._starts_on + timedelta(days=chance.randrange(DAYS))
+        minutes = chance.randint(9 * 60, 17 * 60)
         return datetime.combine(day, time(), SHANGHAI) + timedelta(minutes=minutes)
 
-    def _done_by(self, start: datetime, due: datetime) -> datetime:
-        """Mostly in time; about one in eleven late."""
-        if self._chance.random() < 0.09:
-            return due + timedelta(hours=self._chance.randint(10, 60))
-        return start + (due - start) * self._chance.uniform(0.15, 0.97)
 
-    def _name(self) -> str:
-        return self._chance.choice("赵钱孙李周吴郑王") + self._chance.choice("伟芳娜敏静强磊洋")
+def _done_by(chance: random.Random, start: datetime, due: datetime) -> datetime:
+    """Mostly in time; about one in eleven late."""
+    if chance.random() < 0.09:
+        return due + timedelta(hours=chance.randint(10, 60))
+    return start + (due - start) * chance.uniform(0.15, 0.97)
 
-    def _phone(self) -> str:
-        return f"138{self._chance.randrange(10**8):08}"
+
+def _name(chance: random.Random) -> str:
+    return chance.choice("赵钱孙李周吴郑王") + chance.choice("伟芳娜敏静强磊洋")
+
+
+def _phone(chance: random.Random) -> str:
+    return f"138{chance.randrange(10**8):08}"
 
 
 def _appeals() -> Sequence[_Appeal]:
