@@ -286,6 +286,12 @@ def subscriptions(kit: Kit) -> tuple[Subscription[Any], ...]:
         on(BulletinPublished, publish_cards),
         on(BulletinWithdrawn, withdraw_cards),
         *ignore(
+            BULLETINS,
+            "tongban.publishing.deadline-approaching.v1",
+            "tongban.publishing.deadline-missed.v1",
+            "tongban.publishing.deadline-rescheduled.v1",
+        ),
+        *ignore(
             CASES,
             "tongban.intake.case-decided.v1",
             "tongban.intake.deadline-approaching.v1",
