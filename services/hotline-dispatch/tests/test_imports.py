@@ -1,5 +1,6 @@
 import io
 from datetime import datetime
+from itertools import pairwise
 from typing import Any
 from zipfile import ZIP_DEFLATED, ZipFile
 
@@ -14,7 +15,7 @@ from tongban_common.testing import Client, Clock
 from tongban_common.working_days import SHANGHAI
 from tongban_hotline_dispatch import operations
 from tongban_hotline_dispatch.domain.importing import COLUMNS, BadFile
-from tongban_hotline_dispatch.operations import Report
+from tongban_hotline_dispatch.operations import Outcome, Report
 from tongban_hotline_dispatch.operations.importing import BATCH
 from tongban_hotline_dispatch.store import complainant, ticket
 
@@ -157,10 +158,33 @@ def _a_bomb() -> bytes:
     return written.getvalue()
 
 
+async def test_a_number_that_the_spreadsheet_rounded_is_no_order_number(kit: Kit) -> None:
+    rows = [a_row(1, channel_order_no=each) for each in (2.0261120001e20, 123456789012345.0)]
+
+    report = await imported(kit, a_sheet(*rows))
+
+    assert [row.outcome for row in report.rows] == [Outcome.REFUSED, Outcome.TAKEN]
+    assert "超过15位" in (report.rows[0].reason or "")
+
+
 def _an_archive() -> bytes:
     written = io.BytesIO()
     with ZipFile(written, "w") as packed:
         packed.writestr("readme.txt", "not a workbook")
+    return written.getvalue()
+
+
+def _with_entities() -> bytes:
+    """A workbook whose sheet declares entities within entities."""
+    dtd = '<!DOCTYPE x [<!ENTITY a "aaaaaaaaaa">'
+    dtd += "".join(f'<!ENTITY {b} "{f"&{a};" * 10}">' for a, b in pairwise("abcdefghij")) + "]>"
+    written = io.BytesIO()
+    with ZipFile(io.BytesIO(a_sheet(a_row(1)))) as good, ZipFile(written, "w") as bad:
+        for name in good.namelist():
+            part = good.read(name)
+            if name == "xl/worksheets/sheet1.xml":
+                part = dtd.encode() + part.replace(b"</sheetData>", b"&j;</sheetData>")
+            bad.writestr(name, part)
     return written.getvalue()
 
 
@@ -171,10 +195,11 @@ def _an_archive() -> bytes:
         (a_sheet(a_row(1))[:-200], "损坏"),
         (_an_archive(), "损坏"),
         (_a_bomb(), "解压后超过"),
+        (_with_entities(), "损坏"),
         (a_sheet(), "没有数据行"),
         (Workbook, "文件是空的"),
     ],
-    ids=["不是压缩包", "被截断", "别的压缩包", "压缩炸弹", "只有表头", "空表"],
+    ids=["不是压缩包", "被截断", "别的压缩包", "压缩炸弹", "嵌套实体", "只有表头", "空表"],
 )
 async def test_a_workbook_that_cannot_be_read_is_refused_whole(
     kit: Kit, db: Database, content: Any, said: str
@@ -216,7 +241,7 @@ async def test_a_field_of_ten_megabytes_and_a_nul_are_bad_rows(hub: Client, cloc
     answer = await hub.post(IMPORTS, files={"file": ("a.csv", a_csv(*rows))})
 
     reasons = [row["reason"] for row in answer.json()["rows"]]
-    assert reasons == ["内容超过20000字", "内容含有空字符", None]
+    assert reasons == ["内容超过20000字", "内容含有空字符或者控制字符", None]
 
 
 async def test_a_unit_imports_nothing(officer: Client) -> None:

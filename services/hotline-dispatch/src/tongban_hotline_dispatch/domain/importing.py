@@ -14,6 +14,7 @@ from itertools import islice
 from typing import TypeAlias, TypeVar
 
 from tongban_common.errors import BadInput
+from tongban_common.text import is_plain
 from tongban_common.working_days import SHANGHAI
 from tongban_hotline_dispatch.domain.appeal import (
     APPEAL_NAMES,
@@ -59,6 +60,7 @@ LONGEST: Mapping[str, int] = {
 MOST_ROWS = 50_000  # a file is read whole; more are better split
 PHONE = r"^[0-9+\-]{5,20}$"
 EARLIEST = datetime(2004, 1, 1, tzinfo=SHANGHAI)  # the calendar knows no earlier working days
+ROUNDED = "\x00rounded"  # a cell whose number a spreadsheet has rounded: it keeps 15 digits
 _FIELD_LIMIT = 1 << 26  # a huge field is a bad row, not the end of the file
 _DATE = re.compile(r"^(\d{4})[-/.年](\d{1,2})[-/.月](\d{1,2})日?(?:[ T]+(\d{1,2}(?=:)))?")
 
@@ -185,8 +187,10 @@ def _read(columns: Sequence[str | None], row: Sequence[str], now: datetime) -> R
 def _text_faults(name: str, value: str) -> list[str]:
     if not value:
         return [f"{COLUMNS[name]}为空"] if name in REQUIRED else []
-    if "\x00" in value:
-        return [f"{COLUMNS[name]}含有空字符"]
+    if value == ROUNDED:
+        return [f"{COLUMNS[name]}超过15位，表格软件已将其舍入；请将该列设为文本格式后重新填写"]
+    if not is_plain(value):
+        return [f"{COLUMNS[name]}含有空字符或者控制字符"]
     if len(value) > LONGEST[name]:
         return [f"{COLUMNS[name]}超过{LONGEST[name]}字"]
     if name == "phone" and not re.match(PHONE, value):

@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import date, datetime
 from enum import StrEnum
+from xml.etree.ElementTree import ParseError
 from zipfile import BadZipFile, ZipFile
 
 from tongban_common.clock import new_id
@@ -13,6 +14,7 @@ from tongban_common.db import Transaction
 from tongban_common.privacy import Sealer
 from tongban_common.service import Kit
 from tongban_hotline_dispatch.domain.importing import (
+    ROUNDED,
     BadFile,
     BadRow,
     Checked,
@@ -128,6 +130,10 @@ async def _register(tx: Transaction, line: int, job: _Job | BadRow, sealer: Seal
     return RowReport(line=line, outcome=Outcome.TAKEN, ticket_no=ticket.ticket_no)
 
 
+# What a reader of ZIP and XML says of a file that is neither, or that means harm (nested entities).
+_BROKEN = (BadZipFile, ParseError, KeyError, IndexError, ValueError, OSError)
+
+
 def _read(content: bytes, now: datetime) -> list[Checked]:
     cells = _xlsx_cells(content) if content.startswith(b"PK") else csv_cells(content)
     return checked(cells, now=now)
@@ -135,7 +141,6 @@ def _read(content: bytes, now: datetime) -> list[Checked]:
 
 def _xlsx_cells(content: bytes) -> Iterator[list[str]]:
     from openpyxl import load_workbook
-    from openpyxl.utils.exceptions import InvalidFileException
 
     try:
         with ZipFile(io.BytesIO(content)) as packed:
@@ -144,7 +149,7 @@ def _xlsx_cells(content: bytes) -> Iterator[list[str]]:
         book = load_workbook(io.BytesIO(content), read_only=True, data_only=True)
         for row in book.worksheets[0].iter_rows(values_only=True):
             yield [_text(cell) for cell in row]
-    except (BadZipFile, InvalidFileException, KeyError, IndexError, ValueError, OSError) as fault:
+    except _BROKEN as fault:
         raise BadFile("不是可读取的XLSX文件，可能已损坏") from fault
 
 
@@ -153,6 +158,8 @@ def _text(cell: object) -> str:
         return ""
     if isinstance(cell, datetime | date):
         return cell.isoformat()
+    if isinstance(cell, int | float) and abs(cell) >= 10**15:
+        return ROUNDED
     if isinstance(cell, float) and cell.is_integer():
         return str(int(cell))
     return str(cell)
