@@ -64,7 +64,7 @@ def watermark_unchecked() -> None:
         nonlocal applied
         async with self._db.transaction() as tx:
             before = await self._lock_watermarks(tx, [place for place, _ in groups])
-            blocked = await self._blocked(tx)
+            blocked = await self.letters.blocked(tx, self.topics)
             for _, batch in groups:
                 for envelope in batch:
                     done = await self._take(tx, envelope, blocked, carefully=carefully)

@@ -8,7 +8,8 @@ from typing import Any
 from sqlalchemy import Table, func, select
 
 from tongban_common.audit import audit
-from tongban_common.inbox import dead_letter, inbox_gap
+from tongban_common.dead_letters import dead_letter
+from tongban_common.inbox import inbox_gap
 from tongban_common.outbox import outbox
 from tongban_common.timers import timer
 from tongban_scoring.store.ledger import entry

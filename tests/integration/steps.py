@@ -9,7 +9,7 @@ from typing import Any
 
 import httpx
 
-from tongban_common.clock import utc_now
+from tongban_common.http import now_of_request
 from tongban_common.issuer import DevelopmentIssuer
 from tongban_common.testing import Clock, client_of
 from tongban_common.working_days import SHANGHAI
@@ -55,7 +55,7 @@ class Town:
         self.clock = clock
         apps = {short: each.service.app(each.kit) for short, each in city.stations.items()}
         for app in apps.values():
-            app.dependency_overrides[utc_now] = clock
+            app.dependency_overrides[now_of_request] = clock
         transport = httpx.ASGITransport(app=Gateway(apps, None))
         self.public = client_of(transport, issuer)
 
@@ -260,10 +260,14 @@ class Town:
         body = {"code": "2026Q3", "starts_on": "2026-07-01", "ends_on": "2026-09-30"}
         done = await self.act("/scoring/v1/periods", body, role="inspector", code=201)
         await self.settle()
-        found = (await self.ask("/scoring/v1/scorecards?period=2026Q3")).json()
+        of_period = "/scoring/v1/scorecards?period=2026Q3"
+        await self.ask(of_period, code=404)  # for the public only with its bulletin
+        found = (await self.ask(of_period, role="inspector")).json()
         assert len(found) == done["scorecards"]
         return {
-            each["window_code"]: (await self.ask(f"/scoring/v1/scorecards/{each['id']}")).json()
+            each["window_code"]: (
+                await self.ask(f"/scoring/v1/scorecards/{each['id']}", role="inspector")
+            ).json()
             for each in found
         }
 
@@ -281,6 +285,7 @@ class Town:
         draft = await self.act(f"{path}/review", role="secrecy_reviewer", version=draft["version"])
         await self.act(f"{path}/approve", role="approver", version=draft["version"])
         await self.settle()
+        await self.ask("/scoring/v1/scorecards?period=2026Q3")
         said: Document = (await self.ask(path)).json()
         return said
 

@@ -11,8 +11,8 @@ import pytest
 import structlog
 from sqlalchemy import select, text
 
+from tongban_common.dead_letters import dead_letter
 from tongban_common.events import Envelope
-from tongban_common.inbox import dead_letter
 from tongban_common.telemetry import configure_logging
 
 from .cities import TestCity
@@ -122,7 +122,7 @@ async def requests_that_fail(town: Town) -> None:
         await town.public.get(f"/hotline/{quote(LETTER)}"),
         await town.public.get(f"/intake/v1/cases/{quote(LETTER)}"),
     ]
-    assert [each.status_code for each in answers] == [422, 422, 404, 404, 401]
+    assert [each.status_code for each in answers] == [422, 415, 404, 404, 401]
     assert signs_in(*(each.text for each in answers)) == []
 
 

@@ -13,14 +13,15 @@ import pytest
 import toy_service
 from aiokafka import AIOKafkaConsumer, AIOKafkaProducer
 from aiokafka.errors import KafkaError
+from deliveries import counted, values_seen
 from sqlalchemy import func, select
-from test_outbox_inbox import counted, values_seen
 from toy_service import TOPIC, TOY, seen
 
 from tongban_common import kafka
 from tongban_common.brokers import Broker
+from tongban_common.dead_letters import dead_letter
 from tongban_common.events import Envelope, shard_of
-from tongban_common.inbox import Inbox, dead_letter
+from tongban_common.inbox import Inbox
 from tongban_common.kafka import CONSUMER, PRODUCER, KafkaWire, consume
 from tongban_common.service import Kit
 

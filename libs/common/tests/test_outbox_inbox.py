@@ -1,69 +1,22 @@
 import asyncio
 import json
-from collections.abc import Iterator, Sequence
-from datetime import UTC, datetime
-from uuid import UUID, uuid4
+from collections.abc import Sequence
+from uuid import uuid4
 
 import pytest
 import toy_service
+from deliveries import NOW, Recorder, an_envelope, counted, relayed, values_seen
 from sqlalchemy import func, select, text
-from toy_service import TOY, Counted, count, seen, start
+from toy_service import TOY, Counted, start
 
 from tongban_common import outbox
 from tongban_common.db import Database
+from tongban_common.dead_letters import waiting_letters
 from tongban_common.events import BadEnvelope, Envelope, shard_of
-from tongban_common.inbox import GapInShard, Inbox, dead_letter, inbox_gap, waiting_letters
+from tongban_common.inbox import GapInShard, Inbox, inbox_gap
 from tongban_common.outbox import LeaseLost, Relay
 from tongban_common.service import DirectRepair, Kit
 from tongban_common.wire import InProcessWire
-
-NOW = datetime(2026, 9, 21, 2, 0, tzinfo=UTC)
-
-
-class Recorder:
-    """A wire that keeps what it was given, and fails when told to."""
-
-    def __init__(self) -> None:
-        self.sent: list[Envelope] = []
-        self.broken = False
-
-    async def send(self, envelopes: Sequence[Envelope]) -> None:
-        if self.broken:
-            raise OSError
-        self.sent += envelopes
-
-
-@pytest.fixture
-def recorder() -> Recorder:
-    return Recorder()
-
-
-@pytest.fixture(autouse=True)
-def _lucky() -> Iterator[None]:
-    toy_service.UNLUCKY["value"] = -1
-    yield
-    toy_service.UNLUCKY["value"] = -1
-
-
-async def counted(db: Database, counter_id: UUID, times: int) -> None:
-    async with db.transaction() as tx:
-        await start(tx, counter_id=counter_id, now=NOW)
-    for _ in range(times - 1):
-        async with db.transaction() as tx:
-            await count(tx, counter_id=counter_id, now=NOW)
-
-
-async def values_seen(db: Database, counter_id: UUID) -> list[int]:
-    async with db.reading() as connection:
-        rows = await connection.execute(
-            select(seen.c.value).where(seen.c.counter_id == str(counter_id)).order_by(seen.c.value)
-        )
-        return list(rows.scalars())
-
-
-async def relayed(kit: Kit, recorder: Recorder) -> list[Envelope]:
-    await TOY.relay(kit, recorder).drain()
-    return recorder.sent
 
 
 async def test_the_sequence_of_a_shard_is_dense_under_concurrent_writers(db: Database) -> None:
@@ -217,126 +170,6 @@ async def test_a_gap_is_repaired_from_the_producers_outbox(kit: Kit, recorder: R
     assert gap.repaired_at is not None
 
 
-async def test_a_poison_event_becomes_a_dead_letter_and_parks_its_aggregate_only(
-    kit: Kit, recorder: Recorder
-) -> None:
-    sick, well = uuid4(), uuid4()
-    await counted(kit.db, sick, 4)
-    await counted(kit.db, well, 4)
-    envelopes = await relayed(kit, recorder)
-    toy_service.UNLUCKY["value"] = 2
-    inbox = TOY.inbox(kit)
-
-    await inbox.apply([each for each in envelopes if each.subject == str(sick)])
-    toy_service.UNLUCKY["value"] = -1
-    await inbox.apply([each for each in envelopes if each.subject == str(well)])
-
-    assert await values_seen(kit.db, sick) == [1]
-    assert await values_seen(kit.db, well) == [1, 2, 3, 4]
-    letters = await waiting_letters(kit.db)
-    assert [(each["reason"], each["state"]) for each in letters] == [
-        ("poison", "dead"),
-        ("behind", "parked"),
-        ("behind", "parked"),
-    ]
-    assert letters[0]["detail"] == "Unlucky toy.unlucky"
-
-
-async def test_replaying_a_dead_letter_applies_it_and_what_was_parked_behind_it(
-    kit: Kit, recorder: Recorder
-) -> None:
-    counter_id = uuid4()
-    await counted(kit.db, counter_id, 4)
-    inbox = TOY.inbox(kit)
-    toy_service.UNLUCKY["value"] = 2
-    await inbox.apply(await relayed(kit, recorder))
-    letter = (await waiting_letters(kit.db))[0]
-
-    with pytest.raises(toy_service.Unlucky):
-        await inbox.replay(letter["id"])
-    toy_service.UNLUCKY["value"] = -1
-    applied = await inbox.replay(letter["id"])
-
-    assert applied == 3
-    assert await values_seen(kit.db, counter_id) == [1, 2, 3, 4]
-    assert await waiting_letters(kit.db) == []
-
-
-async def test_skipping_a_dead_letter_releases_what_was_parked_behind_it(
-    kit: Kit, recorder: Recorder
-) -> None:
-    counter_id = uuid4()
-    await counted(kit.db, counter_id, 4)
-    inbox = TOY.inbox(kit)
-    toy_service.UNLUCKY["value"] = 2
-    await inbox.apply(await relayed(kit, recorder))
-    letter = (await waiting_letters(kit.db))[0]
-
-    await inbox.skip(letter["id"])
-
-    assert await values_seen(kit.db, counter_id) == [1, 3, 4]
-
-
-def an_envelope(type_: str, n: int, **data: object) -> Envelope:
-    subject = str(data.get("counter_id", uuid4()))
-    return Envelope(
-        id=str(uuid4()),
-        source="/tongban/toy",
-        type=type_,
-        subject=subject,
-        time=NOW,
-        topic=toy_service.TOPIC,
-        shard=7,
-        n=n,
-        data=data,
-    )
-
-
-async def test_an_unknown_type_becomes_a_dead_letter_that_parks_nothing(kit: Kit) -> None:
-    counter_id = uuid4()
-    inbox = TOY.inbox(kit)
-
-    await inbox.apply(
-        [
-            an_envelope("tongban.toy.invented.v1", 1, counter_id=str(counter_id)),
-            an_envelope(Counted.type, 2, counter_id=str(counter_id), value=1),
-        ]
-    )
-
-    assert await values_seen(kit.db, counter_id) == [1]
-    assert [each["reason"] for each in await waiting_letters(kit.db)] == ["unknown_type"]
-
-
-async def test_an_event_newer_than_the_consumer_knows_waits_as_a_dead_letter(kit: Kit) -> None:
-    counter_id = uuid4()
-    inbox = TOY.inbox(kit)
-
-    await inbox.apply(
-        [
-            an_envelope("tongban.toy.counted.v2", 1, counter_id=str(counter_id)),
-            an_envelope(Counted.type, 2, counter_id=str(counter_id), value=2),
-        ]
-    )
-
-    assert await values_seen(kit.db, counter_id) == []
-    assert [(each["reason"], each["state"]) for each in await waiting_letters(kit.db)] == [
-        ("newer_version", "dead"),
-        ("behind", "parked"),
-    ]
-
-
-async def test_an_event_that_does_not_fit_the_reading_names_the_field_and_never_the_value(
-    kit: Kit,
-) -> None:
-    await TOY.inbox(kit).apply(
-        [an_envelope(Counted.type, 1, counter_id=str(uuid4()), value="13812345678张三")]
-    )
-
-    (letter,) = await waiting_letters(kit.db)
-    assert "value" in letter["detail"]
-    assert "138" not in letter["detail"]
-
-
 async def test_an_ignored_type_counts_as_applied(kit: Kit) -> None:
     inbox = TOY.inbox(kit)
 
@@ -344,18 +177,6 @@ async def test_an_ignored_type_counts_as_applied(kit: Kit) -> None:
 
     assert inbox.outcomes["ignored"] == 1
     assert await waiting_letters(kit.db) == []
-
-
-async def test_undecodable_bytes_are_kept(kit: Kit) -> None:
-    inbox = TOY.inbox(kit)
-
-    await inbox.refuse(
-        topic=toy_service.TOPIC, partition=1, offset=42, raw=b"\xff\x00", reason="not JSON"
-    )
-
-    async with kit.db.reading() as connection:
-        letter = (await connection.execute(dead_letter.select())).one()
-    assert (letter.body, letter.reason) == (b"\xff\x00", "undecodable")
 
 
 @pytest.mark.parametrize(

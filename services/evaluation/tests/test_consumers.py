@@ -7,7 +7,7 @@ from uuid import UUID
 from sqlalchemy import Row, select
 
 from tongban_common.db import Database
-from tongban_common.inbox import dead_letter
+from tongban_common.dead_letters import dead_letter
 from tongban_common.service import Kit, Service
 from tongban_common.working_days import SHANGHAI
 from tongban_evaluation.store.reviews import invitation

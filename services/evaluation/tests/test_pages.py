@@ -63,6 +63,7 @@ async def test_submitting_thanks_and_the_link_then_shows_what_was_said(
         pytest.param({"level": "1", "comment": " "}, "选择一个标签或者写明原因", id="没有原因"),
         pytest.param({"level": "1", "comment": "字" * 501}, "评价文字不超过500字", id="太长"),
         pytest.param({"level": "1", "comment": "慢\x00"}, "无法识别的字符", id="空字符"),
+        pytest.param({"level": "1", "comment": "\u202e慢"}, "无法识别的字符", id="反向文字"),
         pytest.param({"level": "1", "tags": "510"}, "评价标签不属于所选等级", id="别级的标签"),
     ],
 )

@@ -102,6 +102,7 @@ async def test_an_unknown_or_closed_unit_gets_no_ticket(hub: Client, unit_code: 
     answer = await act(hub, made["id"], "assign", 1, unit_code=unit_code)
 
     assert (answer.status_code, answer.json()["code"]) == (422, "unit.not_found")
+    assert unit_code not in answer.text
 
 
 async def test_a_move_out_of_order_is_refused(hub: Client, officer: Client) -> None:
@@ -111,6 +112,14 @@ async def test_a_move_out_of_order_is_refused(hub: Client, officer: Client) -> N
 
     assert (answer.status_code, answer.json()["code"]) == (409, "ticket.illegal_move")
     assert "待派单" in answer.json()["detail"]
+    assert (answer.json()["status"], answer.json()["state"]) == (409, "registered")
+
+
+@pytest.mark.parametrize("field", ["title", "content"])
+async def test_an_appeal_with_control_characters_is_refused(hub: Client, field: str) -> None:
+    answer = await hub.post(TICKETS, json={**APPEAL, field: "路灯\u202e不亮"})
+
+    assert (answer.status_code, answer.json()["code"]) == (422, "request.invalid")
 
 
 async def test_twenty_concurrent_moves_with_one_version_have_one_winner(hub: Client) -> None:

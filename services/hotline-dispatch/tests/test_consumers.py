@@ -4,8 +4,8 @@ from typing import Any
 from sqlalchemy import select
 
 from tongban_common.db import Database
+from tongban_common.dead_letters import dead_letter
 from tongban_common.events import Envelope, shard_of
-from tongban_common.inbox import dead_letter
 from tongban_common.service import Kit, Service
 from tongban_common.working_days import SHANGHAI
 from tongban_hotline_dispatch import queries

@@ -116,6 +116,7 @@ async def test_a_step_needs_the_version_that_was_seen(
     answer = await staff.post(f"/intake/v1/cases/{case['id']}/complete", headers=header)
 
     assert (answer.status_code, answer.json()["code"]) == (status, code)
+    assert answer.json()["status"] == status
     assert answer.headers["content-type"] == "application/problem+json"
 
 

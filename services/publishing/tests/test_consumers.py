@@ -3,8 +3,8 @@ from typing import Any
 
 from sqlalchemy import func, select
 
+from tongban_common.dead_letters import dead_letter
 from tongban_common.events import Envelope, shard_of
-from tongban_common.inbox import dead_letter
 from tongban_common.service import Kit, Service
 from tongban_common.timers import timer
 from tongban_common.working_days import SHANGHAI

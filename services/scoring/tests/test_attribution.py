@@ -187,6 +187,7 @@ RECORD: dict[str, Any] = {
         pytest.param(
             {"occurred_at": "2099-01-01T09:00:00+08:00"}, "entry.in_future", id="还没有发生"
         ),
+        pytest.param({"fact": "巡查\x1b7号"}, "request.invalid", id="控制字符"),
         pytest.param({"rule_id": "B5"}, "rules.level_missing", id="没有级别"),
         pytest.param({"level": "city"}, "rules.level_not_applicable", id="不分级别"),
         pytest.param({"quantity": "2"}, "rules.quantity_not_one", id="一人一次"),
@@ -203,6 +204,7 @@ async def test_a_record_about_what_is_not_there_is_refused(
 
     assert (answer.status_code, answer.json()["code"]) == (422, code)
     assert any("\u4e00" <= each <= "\u9fff" for each in answer.json()["detail"])
+    assert not {"unit", "window"} & answer.json().keys()
     assert await ledger() == []
 
 

@@ -8,8 +8,8 @@ import pytest
 from sqlalchemy import func, select
 
 from tongban_common.db import Database
+from tongban_common.dead_letters import dead_letter
 from tongban_common.events import Envelope
-from tongban_common.inbox import dead_letter
 from tongban_common.service import Kit, Service
 from tongban_common.timers import timer
 from tongban_scoring.store import activity, service_window, staff, unit

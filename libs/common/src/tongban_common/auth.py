@@ -25,6 +25,7 @@ SESSION_COOKIE = "tongban_session"
 ALGORITHMS = ["RS256", "ES256", "EdDSA", "Ed25519"]
 _SAFE_METHODS = frozenset({"GET", "HEAD", "OPTIONS"})
 _REFRESH_SECONDS = 60
+_MOST_VERIFIED = 1000
 _LEEWAY_SECONDS = 60
 
 
@@ -82,6 +83,7 @@ class StaffTokens:
         self._access = access
         self._keys: KeySet | None = None
         self._fetched_at = 0.0
+        self._verified: dict[str, dict[str, Any]] = {}  # the oldest first
 
     async def authenticate(self, request: Request) -> Principal | None:
         token = _bearer(request)
@@ -126,13 +128,21 @@ class StaffTokens:
             exp={"essential": True},
         )
         try:
-            try:
-                decoded = jwt.decode(token, await self._key_set(), algorithms=ALGORITHMS)
-            except (ValueError, JoseError):
-                decoded = jwt.decode(token, await self._key_set(fresh=True), algorithms=ALGORITHMS)
-            registry.validate(decoded.claims)
+            claims = self._verified.get(token) or await self._decoded(token)
+            registry.validate(claims)
         except (ValueError, JoseError) as fault:
             raise BadToken("令牌无效或已过期，请重新登录") from fault
+        return claims
+
+    async def _decoded(self, token: str) -> dict[str, Any]:
+        """Its signature is verified once; its times are looked at each time it comes."""
+        try:
+            decoded = jwt.decode(token, await self._key_set(), algorithms=ALGORITHMS)
+        except (ValueError, JoseError):
+            decoded = jwt.decode(token, await self._key_set(fresh=True), algorithms=ALGORITHMS)
+        while len(self._verified) >= _MOST_VERIFIED:
+            del self._verified[next(iter(self._verified))]
+        self._verified[token] = decoded.claims
         return decoded.claims
 
     async def _key_set(self, *, fresh: bool = False) -> KeySet:
@@ -140,6 +150,7 @@ class StaffTokens:
         if self._keys is None or (fresh and age > _REFRESH_SECONDS):
             self._keys = KeySet.import_key_set(await _fetch(self._jwks))
             self._fetched_at = time.monotonic()
+            self._verified.clear()
         return self._keys
 
 

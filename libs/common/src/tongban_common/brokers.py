@@ -128,8 +128,8 @@ async def ensure_topics(
 ) -> None:
     """Create what is missing; what is there stays as it is."""
     admin = AIOKafkaAdminClient(bootstrap_servers=bootstrap, request_timeout_ms=10_000)
-    await admin.start()
     try:
+        await admin.start()
         known = set(await admin.list_topics())
         fresh = [
             NewTopic(topic, num_partitions=partitions, replication_factor=replicas)

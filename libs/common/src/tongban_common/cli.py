@@ -8,13 +8,15 @@ from typing import Annotated, Any, NoReturn, TypeVar
 
 import orjson
 import typer
-import yaml
+from alembic.util import CommandError
 from rich.console import Console
 from rich.table import Table
+from sqlalchemy.exc import DBAPIError
 
-from tongban_common import inbox, migrations, policies
+from tongban_common import dead_letters, migrations, policies
 from tongban_common.clock import utc_now
-from tongban_common.errors import Refusal
+from tongban_common.db import sqlstate
+from tongban_common.errors import BadInput, Refusal
 from tongban_common.service import ROLES, Kit, Service, run_worker
 from tongban_common.settings import ServiceSettings, read_settings
 from tongban_common.telemetry import configure_logging
@@ -24,6 +26,15 @@ _out = Console()
 _err = Console(stderr=True)
 
 SettingsSource = Callable[[Service], ServiceSettings]
+
+
+def _letter_id(value: int) -> int:
+    if not 0 < value < 2**63:  # the column ends there
+        _stop(f"没有编号为 {value} 的死信")
+    return value
+
+
+LetterId = Annotated[int, typer.Argument(callback=_letter_id)]
 
 
 def settings_from_environment(service: Service) -> ServiceSettings:
@@ -127,17 +138,21 @@ def _dlq_commands(service: Service, settings_of: SettingsSource) -> typer.Typer:
         """What waits, oldest first."""
         rows = _run(
             _with_kit(
-                service, _settings(service, settings_of), lambda k: inbox.waiting_letters(k.db)
+                service,
+                _settings(service, settings_of),
+                lambda k: dead_letters.waiting_letters(k.db),
             )
         )
         _print_rows(rows, columns)
 
     @cli.command()
-    def show(letter: int) -> None:
+    def show(letter: LetterId) -> None:
         """One dead letter with its body."""
         found = _run(
             _with_kit(
-                service, _settings(service, settings_of), lambda k: inbox.show_letter(k.db, letter)
+                service,
+                _settings(service, settings_of),
+                lambda k: dead_letters.show_letter(k.db, letter),
             )
         )
         body = found.pop("body").decode("utf-8", errors="backslashreplace")
@@ -145,21 +160,25 @@ def _dlq_commands(service: Service, settings_of: SettingsSource) -> typer.Typer:
         _out.print(body, markup=False)
 
     @cli.command()
-    def replay(letter: int) -> None:
+    def replay(letter: LetterId) -> None:
         """Apply a dead letter again, and then what is parked behind it."""
         applied = _run(
             _with_kit(
-                service, _settings(service, settings_of), lambda k: service.inbox(k).replay(letter)
+                service,
+                _settings(service, settings_of),
+                lambda k: service.inbox(k).letters.replay(letter),
             )
         )
         _out.print(f"已重放{applied}条")
 
     @cli.command()
-    def skip(letter: int) -> None:
+    def skip(letter: LetterId) -> None:
         """Give a dead letter up, and apply what is parked behind it."""
         applied = _run(
             _with_kit(
-                service, _settings(service, settings_of), lambda k: service.inbox(k).skip(letter)
+                service,
+                _settings(service, settings_of),
+                lambda k: service.inbox(k).letters.skip(letter),
             )
         )
         _out.print(f"已跳过；其后{applied}条已应用")
@@ -173,11 +192,10 @@ def _calendar_commands(service: Service, settings_of: SettingsSource) -> typer.T
     @cli.command("import")
     def import_(file: Annotated[Path, typer.Argument(exists=True, dir_okay=False)]) -> None:
         """Import a later or corrected notice and re-date the open deadlines."""
-        document = _document(file)
 
         async def go(kit: Kit) -> int:
             return await kit.calendars.import_year(
-                document, where=file.name, sweeper=service.sweeper(kit), now=utc_now()
+                json_document(file), where=file.name, sweeper=service.sweeper(kit), now=utc_now()
             )
 
         moved = _run(_with_kit(service, _settings(service, settings_of), go))
@@ -187,16 +205,9 @@ def _calendar_commands(service: Service, settings_of: SettingsSource) -> typer.T
 
 
 async def _parse(service: Service, file: Path) -> policies.Policy:
-    """Raises BadPolicy; the kind is the one whose packaged document has the same name."""
-    text = file.read_text(encoding="utf-8")  # noqa: ASYNC240 - a command, nothing else runs
-    head = yaml.safe_load(text)
-    name = head.get("name") if isinstance(head, dict) else None
-    for kind in service.policies:
-        packaged: policies.Policy = kind.packaged()
-        if packaged.name == name:
-            parsed: policies.Policy = kind.parse(text, where=file.name)
-            return parsed
-    raise policies.BadPolicy(f"{file.name}：本服务没有名为 {name} 的规则")
+    """Raises BadPolicy."""
+    raw = file.read_bytes()  # noqa: ASYNC240 - a command, nothing else runs
+    return policies.parse_file(raw, service.policies, where=file.name)
 
 
 async def _with_kit(
@@ -224,26 +235,46 @@ def _settings(service: Service, settings_of: SettingsSource) -> ServiceSettings:
         _stop(refusal.message)
 
 
-def _document(file: Path) -> dict[str, Any]:
+def json_document(file: Path) -> dict[str, Any]:
+    """Raises BadInput."""
+    raw = file.read_bytes()
+    if b"\x00" in raw or b"\\u0000" in raw:
+        raise BadInput(f"{file.name}：含有空字符（NUL）")
     try:
-        document = orjson.loads(file.read_bytes())
-    except orjson.JSONDecodeError:
-        _stop(f"{file.name}：不是合法的JSON")
+        document = orjson.loads(raw)
+    except orjson.JSONDecodeError as fault:
+        raise BadInput(f"{file.name}：不是合法的JSON") from fault
     if not isinstance(document, dict):
-        _stop(f"{file.name}：应为JSON对象")
+        raise BadInput(f"{file.name}：应为JSON对象")
     return document
 
 
 def _run(work: Coroutine[Any, Any, T]) -> T:
-    """Run a command's work; a refusal is one clear line, not a traceback."""
+    """Run a command's work; what goes wrong is one clear line, not a traceback."""
     try:
         return asyncio.run(work)
     except Refusal as refusal:
         _stop(refusal.message)
+    except CommandError as fault:
+        _stop(f"不能迁移：{fault}")
+    except OSError as fault:
+        _stop(f"连接不上数据库（{type(fault).__name__}）：请检查 DATABASE_URL，以及它是否在运行")
+    except DBAPIError as fault:
+        _stop(_told(fault))
+
+
+def _told(fault: DBAPIError) -> str:
+    """By its SQLSTATE; its own text may quote what is stored."""
+    state = sqlstate(fault) or "?"
+    if state == "42P01":
+        return "数据库尚未迁移，请先运行 migrate"
+    if state == "3D000" or state.startswith("28"):
+        return f"数据库拒绝连接（SQLSTATE {state}）：请检查 DATABASE_URL 中的用户、口令和库名"
+    return f"数据库出错（SQLSTATE {state}），没有办成"
 
 
 def _stop(message: str) -> NoReturn:
-    _err.print(message, style="red", markup=False)
+    _err.print(message, style="red", markup=False, soft_wrap=True)
     raise typer.Exit(1)
 
 

@@ -6,13 +6,24 @@ what sort of no it is; `http` holds the only map from kinds to status codes.
 
 from typing import ClassVar
 
+# What RFC 9457 and our problems say themselves: a fact of the same name would take its place.
+_RESERVED = frozenset(
+    {"type", "title", "status", "detail", "instance", "code", "errors", "trace_id"}
+)
+
 
 class Refusal(Exception):
-    """The request was understood and is refused. `facts` are safe to show (no personal data)."""
+    """The request was understood and is refused.
+
+    `facts` are safe to show: nothing personal, and nothing that the caller sent.
+    """
 
     code: ClassVar[str] = "refused"
 
     def __init__(self, message: str, **facts: object) -> None:
+        taken = _RESERVED & facts.keys()
+        if taken:
+            raise TypeError(f"a fact may not be called {', '.join(sorted(taken))}")
         super().__init__(message)
         self.message = message
         self.facts = facts
@@ -44,6 +55,10 @@ class BadInput(Refusal):
 
 class TooLarge(Refusal):
     code = "too_large"
+
+
+class UnsupportedMedia(Refusal):
+    code = "unsupported_media"
 
 
 class Unauthenticated(Refusal):

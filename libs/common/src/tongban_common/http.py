@@ -5,24 +5,33 @@ the stored answer of the Idempotency-Key after the answer was rendered and befor
 is no other commit, and no answer ahead of it.
 """
 
-from collections.abc import AsyncGenerator, Awaitable, Callable, Sequence
+from collections.abc import AsyncGenerator, Awaitable, Callable, Iterator, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Annotated, Any
 
 import orjson
-from fastapi import APIRouter, Depends, FastAPI, Query, Request, Response
+from fastapi import APIRouter, Depends, FastAPI, Query, Request, Response, params
+from fastapi._compat import ModelField
+from fastapi.dependencies.models import Dependant
 from fastapi.routing import APIRoute
 from pydantic import AfterValidator, AwareDatetime
 from sqlalchemy.ext.asyncio import AsyncConnection
 from starlette.datastructures import MutableHeaders
+from starlette.routing import Match
+from starlette.types import Receive, Scope, Send
 
 from tongban_common import idempotency, problems, web
 from tongban_common.auth import Authenticator, Principal, principal_of
 from tongban_common.clock import utc_now
 from tongban_common.db import Database, Transaction
-from tongban_common.errors import BadInput, PreconditionMissing, StaleVersion
+from tongban_common.errors import (
+    BadInput,
+    PreconditionMissing,
+    StaleVersion,
+    UnsupportedMedia,
+)
 from tongban_common.middleware import Edge
 from tongban_common.privacy import Signer
 from tongban_common.settings import ServiceSettings
@@ -52,6 +61,10 @@ class ChangedMeanwhile(StaleVersion):
     code = "precondition.changed_meanwhile"
 
 
+class WrongMediaType(UnsupportedMedia):
+    code = "request.unsupported_media_type"
+
+
 class _UnitOfWork:
     """The one transaction of one request, opened when first asked for."""
 
@@ -73,11 +86,29 @@ class _UnitOfWork:
 
 
 class _Route(APIRoute):
+    """Asks who acts, refuses another content type, and only then reads the body."""
+
+    @property
+    def takes_upload(self) -> bool:
+        """Read by the edge, which allows more there."""
+        return self.body_field is not None and isinstance(self.body_field.field_info, params.File)
+
+    def matches(self, scope: Scope) -> tuple[Match, Scope]:
+        return super().matches(_as_get(scope))
+
+    async def handle(self, scope: Scope, receive: Receive, send: Send) -> None:
+        await super().handle(_as_get(scope), receive, send)
+
     def get_route_handler(self) -> Callable[[Request], Awaitable[Response]]:  # type: ignore[override]
         endpoint = super().get_route_handler()
         route = self.path
+        checks = tuple(_checks(self.dependant))
+        accepted = _accepted(self.body_field)
 
-        async def handle(request: Request) -> Response:
+        async def answer(request: Request) -> Response:
+            for check in checks:
+                await check(request)
+            _refuse_other_types(request, accepted)
             work = _UnitOfWork(request.app.state.db)
             request.state.work = work
             try:
@@ -88,7 +119,44 @@ class _Route(APIRoute):
                 raise
             return answer
 
-        return handle
+        return answer
+
+
+def _as_get(scope: Scope) -> Scope:
+    """A HEAD is answered as its GET; the edge leaves the body out."""
+    return {**scope, "method": "GET"} if scope.get("method") == "HEAD" else scope
+
+
+def _checks(dependant: Dependant) -> Iterator[Callable[[Request], Awaitable[object]]]:
+    """The `require` of a route, wherever in its dependencies."""
+    for each in dependant.dependencies:
+        if each.call is not None and hasattr(each.call, "permission"):
+            yield each.call
+        yield from _checks(each)
+
+
+def _accepted(body: ModelField | None) -> tuple[str, ...]:
+    match None if body is None else body.field_info:
+        case None:
+            return ()
+        case params.File():
+            return ("multipart/form-data",)
+        case params.Form():
+            return ("application/x-www-form-urlencoded", "multipart/form-data")
+        case _:
+            return ("application/json",)
+
+
+def _refuse_other_types(request: Request, accepted: Sequence[str]) -> None:
+    """Raises WrongMediaType where a body is expected and one of another type comes."""
+    is_sent = request.headers.get("content-length", "0") != "0"
+    if not accepted or not (is_sent or "transfer-encoding" in request.headers):
+        return
+    sent = request.headers.get("content-type", "").partition(";")[0].strip().lower()
+    if sent.startswith("application/") and sent.endswith("+json"):
+        sent = "application/json"
+    if sent not in accepted:
+        raise WrongMediaType(f"内容类型应为 {' 或 '.join(accepted)}")
 
 
 async def _answer(
@@ -152,7 +220,14 @@ async def _if_match(request: Request) -> int:
 
 Tx = Annotated[Transaction, Depends(_transaction)]
 Reads = Annotated[AsyncConnection, Depends(_reading, scope="function")]
-Now = Annotated[datetime, Depends(utc_now)]
+
+
+async def now_of_request() -> datetime:
+    """When the request is acted on. Async: a plain function would cost a thread."""
+    return utc_now()
+
+
+Now = Annotated[datetime, Depends(now_of_request)]
 IfMatch = Annotated[int, Depends(_if_match)]
 Who = Annotated[Principal | None, Depends(principal_of)]
 

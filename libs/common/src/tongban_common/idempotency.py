@@ -10,12 +10,12 @@ from dataclasses import dataclass
 import orjson
 from sqlalchemy import (
     Column,
-    ColumnElement,
     DateTime,
     LargeBinary,
     SmallInteger,
     Table,
     Text,
+    bindparam,
     func,
     select,
     update,
@@ -39,6 +39,31 @@ idempotency = Table(
     Column("headers", JSONB),
     Column("body", LargeBinary),
     Column("created_at", DateTime(timezone=True), nullable=False, server_default=func.now()),
+)
+# Built once: a statement that is put together anew for each request costs more than it does.
+_MINE = (
+    idempotency.c.principal == bindparam("of_principal"),
+    idempotency.c.route == bindparam("of_route"),
+    idempotency.c.key == bindparam("of_key"),
+)
+_TAKE = (
+    insert(idempotency)
+    .values(
+        principal=bindparam("of_principal"),
+        route=bindparam("of_route"),
+        key=bindparam("of_key"),
+        fingerprint=bindparam("of_request"),
+    )
+    .on_conflict_do_nothing()
+    .returning(idempotency.c.key)
+)
+_FIND = select(idempotency).where(*_MINE)
+_STORE = (
+    update(idempotency)
+    .where(*_MINE)
+    .values(
+        status=bindparam("of_status"), headers=bindparam("of_headers"), body=bindparam("of_body")
+    )
 )
 
 
@@ -80,40 +105,23 @@ async def claim_key(tx: Transaction, claim: Claim) -> StoredAnswer | None:
 
     Raises KeyReused when the key came with another request before.
     """
-    taken = await tx.connection.execute(
-        insert(idempotency)
-        .values(
-            principal=claim.principal,
-            route=claim.route,
-            key=claim.key,
-            fingerprint=claim.fingerprint,
-        )
-        .on_conflict_do_nothing()
-        .returning(idempotency.c.key)
-    )
+    of = _of(claim)
+    taken = await tx.connection.execute(_TAKE, {**of, "of_request": claim.fingerprint})
     if taken.one_or_none() is not None:
         return None
-    row = (await tx.connection.execute(select(idempotency).where(*_is(claim)))).one()
+    row = (await tx.connection.execute(_FIND, of)).one()
     if row.fingerprint != claim.fingerprint:
         raise KeyReused("该 Idempotency-Key 已用于另一请求")
     return StoredAnswer(row.status, row.headers, row.body)
 
 
 async def store_answer(tx: Transaction, claim: Claim, answer: StoredAnswer) -> None:
-    await tx.connection.execute(
-        update(idempotency)
-        .where(*_is(claim))
-        .values(status=answer.status, headers=answer.headers, body=answer.body)
-    )
+    values = {"of_status": answer.status, "of_headers": answer.headers, "of_body": answer.body}
+    await tx.connection.execute(_STORE, {**_of(claim), **values})
 
 
-def _is(claim: Claim) -> tuple[ColumnElement[bool], ...]:
-    columns = idempotency.c
-    return (
-        columns.principal == claim.principal,
-        columns.route == claim.route,
-        columns.key == claim.key,
-    )
+def _of(claim: Claim) -> dict[str, object]:
+    return {"of_principal": claim.principal, "of_route": claim.route, "of_key": claim.key}
 
 
 def _canonical(body: bytes) -> bytes:

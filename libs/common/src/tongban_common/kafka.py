@@ -9,7 +9,7 @@ the effects, and only as a hint: the inbox's watermark is what decides.
 import asyncio
 import random
 from collections import Counter
-from collections.abc import Coroutine, Sequence
+from collections.abc import Callable, Coroutine, Sequence
 from time import monotonic
 from typing import Any
 
@@ -21,13 +21,14 @@ from tongban_common.brokers import ensure_topics
 from tongban_common.events import BadEnvelope, Envelope
 from tongban_common.inbox import Inbox
 
-__all__ = ["CONSUMER", "PRODUCER", "KafkaWire", "consume", "ensure_topics"]
+__all__ = ["CONSUMER", "PRODUCER", "KafkaWire", "await_topics", "consume", "ensure_topics"]
 
 _log = structlog.get_logger()
 SEND_SECONDS = 10
 COMMIT_SECONDS = 5
 CLOSE_SECONDS = 3
 WATCH_SECONDS = 30
+RETRY_SECONDS = 2
 
 PRODUCER: dict[str, Any] = {
     "acks": "all",
@@ -89,6 +90,25 @@ class KafkaWire:
             for each in envelopes
         ]
         await asyncio.gather(*acknowledged)
+
+
+async def await_topics(
+    make: Callable[[], Coroutine[Any, Any, None]], *, stop: asyncio.Event
+) -> None:
+    """Make the topics as soon as the brokers are there; told to stop, leave off at once."""
+    stopping = asyncio.create_task(stop.wait())
+    while not stop.is_set():
+        making = asyncio.create_task(make())
+        await asyncio.wait({making, stopping}, return_when=asyncio.FIRST_COMPLETED)
+        making.cancel()  # nothing where it is done
+        (fault,) = await asyncio.gather(making, return_exceptions=True)
+        if fault is None:
+            break
+        if not isinstance(fault, KafkaError | OSError | asyncio.CancelledError):
+            raise fault
+        _log.warning("kafka.not_there", fault=type(fault).__name__)
+        await _wait(stop, RETRY_SECONDS)
+    stopping.cancel()
 
 
 async def consume(

@@ -12,7 +12,7 @@ from tongban_common.telemetry import REQUESTS, trace
 
 _log = structlog.get_logger()
 
-MAX_BODY = 1 << 20  # uploads go to routes that say so
+MAX_BODY = 1 << 20
 MAX_UPLOAD = 64 << 20
 _SAFE = {
     "X-Content-Type-Options": "nosniff",
@@ -50,6 +50,8 @@ class Edge:
                     headers["X-Request-Id"] = traceparent.split("-")[1]
                     for name, value in _SAFE.items():
                         headers.setdefault(name, value)
+                elif scope["method"] == "HEAD":
+                    message = {**message, "body": b""}
                 await send(message)
 
             try:
@@ -67,12 +69,12 @@ class Edge:
             refused = problems.problem(400, code="request.nul", detail="地址中含有空字符")
             await refused(scope, receive, send)
             return
-        limit = MAX_UPLOAD if _is_upload(scope) else MAX_BODY
         seen = 0
 
         async def limited() -> Message:
             nonlocal seen
             message = await receive()
+            limit = MAX_UPLOAD if _takes_upload(scope) else MAX_BODY
             body = message.get("body", b"")
             seen += len(body)
             if seen > limit:
@@ -98,5 +100,6 @@ class Edge:
             )
 
 
-def _is_upload(scope: Scope) -> bool:
-    return Headers(scope=scope).get("content-type", "").startswith("multipart/form-data")
+def _takes_upload(scope: Scope) -> bool:
+    """As the route says, which is known when its body is read; never as the caller says."""
+    return getattr(scope.get("route"), "takes_upload", False)

@@ -9,11 +9,20 @@ from alembic.config import Config
 from sqlalchemy import Connection, MetaData, pool, text
 from sqlalchemy.ext.asyncio import create_async_engine
 
-from tongban_common import audit, calendars, idempotency, inbox, outbox, policies, timers
+from tongban_common import (
+    audit,
+    calendars,
+    dead_letters,
+    idempotency,
+    inbox,
+    outbox,
+    policies,
+    timers,
+)
 from tongban_common.foundation import foundation
 
 # Imported for their tables: every service's database has them.
-FOUNDATION = (audit, calendars, idempotency, inbox, outbox, policies, timers)
+FOUNDATION = (audit, calendars, dead_letters, idempotency, inbox, outbox, policies, timers)
 _LOCK = 0x746F6E67  # "tong": one migration at a time per database
 
 

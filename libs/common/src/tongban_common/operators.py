@@ -34,8 +34,8 @@ def operator_router(short: str) -> Router:
         reads: Reads,
         topic: Annotated[str, Query(max_length=200)],
         shard: Annotated[int, Query(ge=0, lt=64)],
-        after: Annotated[int, Query(ge=0)],
-        upto: Annotated[int, Query(ge=1)],
+        after: Annotated[int, Query(ge=0, lt=2**63)],
+        upto: Annotated[int, Query(ge=1, lt=2**63)],
         _: Principal = require("outbox:read"),
     ) -> Response:
         found = await outbox.read_range(

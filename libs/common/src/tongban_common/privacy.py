@@ -11,9 +11,17 @@ from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
 from tongban_common.errors import Refusal
 
-_PHONE = re.compile(r"(?<!\d)(1[3-9]\d)\d{4}(\d{4})(?!\d)")
-_LANDLINE = re.compile(r"(?<!\d)(0\d{2,3}-?)\d{3,4}(\d{4})(?!\d)")
-_ID_NUMBER = re.compile(r"(?<!\d)(\d{6})(?:19|20)\d{9}([\dXx]{2})(?![\dXx])")
+_FOLD = {0xFF10 + digit: str(digit) for digit in range(10)}  # full-width digits
+# What in free text leads to a person, with how many digits at its ends stay readable. What stands
+# among hexadecimal letters is part of an id.
+_IDENTITY = r"(?<!\d)\d{6}(?:19|20)\d\d(?:0[1-9]|1[0-2])[0-3]\d{4}[\dXx](?!\d)"
+_MOBILE = r"(?<![0-9a-f])(?:\+?86[- ]?)?(?P<n>1[3-9]\d[- ]?\d{4}[- ]?\d{4})(?![0-9a-f])"
+_LANDLINE = r"(?<![0-9a-f])(?P<n>0\d{2,3}[)\uff09]?[- ]?\d{7,8})(?![0-9a-f])"
+_NUMBERS = (
+    (re.compile(_IDENTITY), 6, 1),
+    (re.compile(_MOBILE), 3, 4),
+    (re.compile(_LANDLINE), 3, 4),
+)
 
 
 class SealBroken(Refusal):
@@ -77,8 +85,18 @@ def mask_phone(phone: str) -> str:
     return phone[:3] + "*" * (len(phone) - 7) + phone[-4:]
 
 
-def mask_text(text: str) -> str:
-    """Hide mobile, landline and identity numbers inside free text."""
-    text = _ID_NUMBER.sub(r"\1**********\2", text)
-    text = _PHONE.sub(r"\1****\2", text)
-    return _LANDLINE.sub(r"\1****\2", text)
+def mask_text(text: str, *, whole: bool = False) -> str:
+    """Hide mobile, landline and identity numbers inside free text; `whole`: every digit of them."""
+    for pattern, *ends in _NUMBERS:
+        head, tail = (0, 0) if whole else ends
+        for found in reversed(list(pattern.finditer(text.translate(_FOLD)))):
+            start, end = found.span("n" if "n" in pattern.groupindex else 0)
+            text = text[:start] + _stars(text[start:end], head, tail) + text[end:]
+    return text
+
+
+def _stars(number: str, head: int, tail: int) -> str:
+    """The digits between head and tail as stars; what separates them stays."""
+    places = [place for place, sign in enumerate(number) if sign.isalnum()]
+    hidden = set(places[head : len(places) - tail])
+    return "".join("*" if place in hidden else sign for place, sign in enumerate(number))

@@ -13,6 +13,7 @@ import structlog
 from fastapi import FastAPI, Request, Response
 from fastapi.exceptions import RequestValidationError
 from fastapi.openapi.utils import get_openapi
+from fastapi.routing import iter_route_contexts
 from pydantic import BaseModel
 from sqlalchemy.exc import SQLAlchemyError
 from starlette.exceptions import HTTPException
@@ -32,6 +33,7 @@ STATUS: dict[type[errors.Refusal], int] = {
     errors.Gone: 410,
     errors.StaleVersion: 412,
     errors.TooLarge: 413,
+    errors.UnsupportedMedia: 415,
     errors.RuleViolation: 422,
     errors.PreconditionMissing: 428,
     errors.TooBusy: 503,
@@ -54,14 +56,18 @@ _TITLES = {
 }
 _FAULTS = {
     "missing": "缺少必填项",
-    "extra_forbidden": "不认识的字段",
+    "extra_forbidden": "含有未知字段",
+    "control_characters": "含有控制字符",
     "json_invalid": "不是合法的JSON",
     "string_type": "应为文本",
     "string_too_short": "内容过短",
     "string_too_long": "内容过长",
     "string_pattern_mismatch": "格式不符",
     "int_parsing": "应为整数",
+    "int_parsing_size": "大于允许的最大值",
     "int_type": "应为整数",
+    "less_than": "大于允许的最大值",
+    "greater_than": "小于允许的最小值",
     "greater_than_equal": "小于允许的最小值",
     "less_than_equal": "大于允许的最大值",
     "uuid_parsing": "应为UUID",
@@ -163,14 +169,13 @@ def problem(
     faults: list[dict[str, str]] | None = None,
     facts: Mapping[str, object] | None = None,
 ) -> Response:
-    traceparent = current_traceparent()
     body: dict[str, object] = {
-        "type": f"urn:tongban:problem:{code}",
+        "type": _type(code),
         "title": _TITLES.get(status, HTTPStatus(status).phrase),
         "status": status,
         "detail": detail,
         "code": code,
-        "trace_id": None if traceparent is None else traceparent.split("-")[1],
+        "trace_id": _trace_id(),
         **(facts or {}),
     }
     if faults is not None:
@@ -207,17 +212,20 @@ async def _invalid(request: Request, fault: Exception) -> Response:
         raise fault
     found = fault.errors()
     malformed = any(each["type"] == "json_invalid" for each in found)
+    told = dict.fromkeys((_pointer(each), each["type"]) for each in found)
     faults = [
-        {
-            "pointer": "#/" + "/".join(str(part) for part in each["loc"]),
-            "code": each["type"],
-            "message": _FAULTS.get(each["type"], "取值不合要求"),
-        }
-        for each in found
+        {"pointer": pointer, "code": kind, "message": _FAULTS.get(kind, "取值不合要求")}
+        for pointer, kind in told
     ]
     status, code = (400, "request.not_json") if malformed else (422, "request.invalid")
     detail = "；".join(f"{each['pointer']} {each['message']}" for each in faults[:5])
     return _answer(request, status, code=code, detail=detail, faults=faults)
+
+
+def _pointer(fault: Mapping[str, Any]) -> str:
+    """Where it is. An unknown field's name is the caller's own text: its parent is where."""
+    where = fault["loc"][:-1] if fault["type"] == "extra_forbidden" else fault["loc"]
+    return "#/" + "/".join(str(part) for part in where)
 
 
 async def _http(request: Request, fault: Exception) -> Response:
@@ -227,7 +235,19 @@ async def _http(request: Request, fault: Exception) -> Response:
     if isinstance(fault, RefusedBody):
         return _answer(request, status, code=fault.code, detail=fault.detail)
     detail = _TITLES.get(status, "请求未能完成")
-    return _answer(request, status, code=f"http.{status}", detail=detail)
+    answer = _answer(request, status, code=f"http.{status}", detail=detail)
+    if status == 405:
+        answer.headers["Allow"] = ", ".join(sorted(_allowed(request)))
+    return answer
+
+
+def _allowed(request: Request) -> set[str]:
+    """The methods of an address, over all of its routes; a mount is of static files."""
+    found: set[str] = set()
+    for route in iter_route_contexts(request.app.routes):
+        if route.path_regex.match(request.scope["path"]):
+            found |= route.methods or {"GET"}
+    return found | {"HEAD"} if "GET" in found else found
 
 
 async def _database(request: Request, fault: Exception) -> Response:
@@ -256,6 +276,23 @@ def _answer(
     page = getattr(request.app.state, "problem_page", None)
     if page is not None and "text/html" in request.headers.get("accept", ""):
         title = _TITLES.get(status, "出错了")
-        rendered: Response = page(request, status=status, title=title, detail=detail, code=code)
+        told = Problem(
+            type=_type(code),
+            title=title,
+            status=status,
+            detail=detail,
+            code=code,
+            trace_id=_trace_id(),
+        )
+        rendered: Response = page(request, told)
         return rendered
     return problem(status, code=code, detail=detail, faults=faults, facts=facts)
+
+
+def _type(code: str) -> str:
+    return f"urn:tongban:problem:{code}"
+
+
+def _trace_id() -> str | None:
+    traceparent = current_traceparent()
+    return None if traceparent is None else traceparent.split("-")[1]

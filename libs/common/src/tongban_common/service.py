@@ -7,6 +7,7 @@ contracts and the tests all build from that one declaration.
 import asyncio
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import Annotated, Any, TypeVar
 
 from fastapi import APIRouter, Depends, FastAPI, Request
@@ -130,7 +131,8 @@ async def run_worker(
     poll = settings.poll_seconds
     wire = kafka.KafkaWire(bootstrap=settings.kafka, partitions=settings.kafka_partitions)
     inbox = service.inbox(kit, repair=peers.missing)
-    await kafka.ensure_topics(
+    topics = partial(
+        kafka.ensure_topics,
         settings.kafka,
         [*service.topics, *inbox.topics],
         partitions=settings.kafka_partitions,
@@ -138,11 +140,12 @@ async def run_worker(
     )
     try:
         async with asyncio.TaskGroup() as group:
+            if "timers" in roles:  # which need no broker
+                group.create_task(service.sweeper(kit).run(stop=stop, poll_seconds=poll))
+            await kafka.await_topics(topics, stop=stop)
             if "relay" in roles:
                 relay = service.relay(kit, wire)
                 group.create_task(relay.run(stop=stop, poll_seconds=poll))
-            if "timers" in roles:
-                group.create_task(service.sweeper(kit).run(stop=stop, poll_seconds=poll))
             if "consumer" in roles and inbox.topics:
                 group.create_task(
                     kafka.consume(
@@ -181,7 +184,7 @@ class DirectRepair:
             )
 
 
-def kit_of(request: Request) -> Kit:
+async def kit_of(request: Request) -> Kit:  # async: a plain function would cost a thread
     """For endpoints: `Parts = Annotated[Kit, Depends(kit_of)]`."""
     kit: Kit = request.app.state.kit
     return kit

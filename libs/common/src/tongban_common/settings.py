@@ -3,8 +3,11 @@
 from pathlib import Path
 from typing import Annotated, TypeVar
 
-from pydantic import Field, SecretStr, ValidationError
-from pydantic_settings import BaseSettings, SettingsConfigDict
+from pydantic import AfterValidator, Field, SecretStr, ValidationError
+from pydantic_core import PydanticCustomError
+from pydantic_settings import BaseSettings, SettingsConfigDict, SettingsError
+from sqlalchemy.engine import make_url
+from sqlalchemy.exc import ArgumentError
 
 from tongban_common.errors import BadInput
 
@@ -15,12 +18,26 @@ class BadSettings(BadInput):
     code = "settings.bad"
 
 
+def _asyncpg(url: str) -> str:
+    """Never shown in a fault: it holds the password."""
+    try:
+        fits = make_url(url).drivername == "postgresql+asyncpg"
+    except (ArgumentError, ValueError):
+        fits = False
+    if not fits:
+        shape = "postgresql+asyncpg://用户:口令@主机:5432/库名"
+        raise PydanticCustomError("database_url", "应形如 {shape}", {"shape": shape})
+    return url
+
+
 class ServiceSettings(BaseSettings):
     """`TONGBAN_<SERVICE>_*` in the environment, or files of the same names in a secrets folder."""
 
     model_config = SettingsConfigDict(extra="ignore", frozen=True)
 
-    database_url: Annotated[str, Field(description="postgresql+asyncpg://…")]
+    database_url: Annotated[
+        str, AfterValidator(_asyncpg), Field(description="postgresql+asyncpg://…")
+    ]
     database_pool: int = Field(default=10, ge=2, le=100)
     kafka: str | None = Field(default=None, description="host:port of the brokers, for the worker")
     kafka_partitions: int = Field(default=8, ge=1, le=64)
@@ -49,3 +66,5 @@ def read_settings(kind: type[SettingsT]) -> SettingsT:
             for fault in faults.errors(include_input=False)
         ]
         raise BadSettings("配置有误：\n" + "\n".join(lines)) from None
+    except SettingsError as fault:  # a value that should be JSON; its text names the field only
+        raise BadSettings(f"配置有误：{fault}") from None

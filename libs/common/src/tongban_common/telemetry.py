@@ -14,6 +14,8 @@ import structlog
 from prometheus_client import Counter, Histogram
 from structlog.typing import ExcInfo
 
+from tongban_common.privacy import mask_text
+
 REQUESTS = Histogram(
     "http_server_request_duration_seconds",
     "Duration of a request by route template",
@@ -27,9 +29,6 @@ GAPS = Counter("tongban_consumer_gaps_total", "Gaps seen in a shard", ["consumer
 DEADLINES = Counter("tongban_deadline_total", "Timers by outcome", ["kind", "outcome"])
 
 _TRACEPARENT = re.compile(r"^00-[0-9a-f]{32}-[0-9a-f]{16}-[0-9a-f]{2}$")
-_PERSONAL = re.compile(
-    r"(?<!\d)(?:1[3-9]\d{9}|\d{6}(?:19|20)\d{2}(?:0[1-9]|1[0-2])\d{5}[\dXx])(?!\d)"
-)
 _traceparent: ContextVar[str | None] = ContextVar("traceparent", default=None)
 
 
@@ -113,5 +112,5 @@ def _mask(
 ) -> MutableMapping[str, Any]:
     for name, value in entry.items():
         if isinstance(value, str):
-            entry[name] = _PERSONAL.sub("***", value)
+            entry[name] = mask_text(value, whole=True)
     return entry

@@ -14,6 +14,7 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from pathlib import Path
+from typing import Any
 
 import httpx
 import pytest
@@ -24,8 +25,8 @@ from sqlalchemy.ext.asyncio import create_async_engine
 
 from tongban_common import migrations
 from tongban_common.brokers import Broker, ensure_topics, remove_topics, start_broker
-from tongban_common.clock import utc_now
 from tongban_common.db import Database
+from tongban_common.http import now_of_request
 from tongban_common.issuer import AUDIENCE, ISSUER, DevelopmentIssuer
 from tongban_common.service import Kit, Service
 from tongban_common.settings import ServiceSettings
@@ -195,7 +196,7 @@ def clock() -> Clock:
 @pytest.fixture
 def app(service: Service, kit: Kit, clock: Clock) -> FastAPI:
     made = service.app(kit)
-    made.dependency_overrides[utc_now] = clock
+    made.dependency_overrides[now_of_request] = clock
     return made
 
 
@@ -273,3 +274,37 @@ def pytest_terminal_summary(
     used = config.stash.get(_BROKER, None)
     if used is not None:
         terminalreporter.write_line(f"broker: {used.kind}, because {used.reason}")
+
+
+def unbounded_integers(openapi: dict[str, Any]) -> list[str]:
+    """The integers that a caller may send as large as he likes: a column ends somewhere."""
+    found = []
+    for path, operations in openapi["paths"].items():
+        for method, operation in operations.items():
+            sent = [(each["name"], each["schema"]) for each in operation.get("parameters", ())]
+            contents = operation.get("requestBody", {}).get("content", {})
+            sent += [("body", each["schema"]) for each in contents.values()]
+            found += [
+                f"{method} {path} {name}"
+                for top, schema in sent
+                for name in _unbounded(schema, openapi, top)
+            ]
+    return found
+
+
+def _unbounded(schema: dict[str, Any], root: dict[str, Any], name: str) -> Iterator[str]:
+    if "$ref" in schema:
+        schema = root["components"]["schemas"][schema["$ref"].rpartition("/")[2]]
+    if schema.get("type") == "integer" and not schema.keys() & {
+        "maximum",
+        "exclusiveMaximum",
+        "enum",
+        "const",
+    }:
+        yield name
+    for each in (*schema.get("anyOf", ()), *schema.get("allOf", ())):
+        yield from _unbounded(each, root, name)
+    if "items" in schema:
+        yield from _unbounded(schema["items"], root, f"{name}[]")
+    for part, inner in schema.get("properties", {}).items():
+        yield from _unbounded(inner, root, f"{name}.{part}")

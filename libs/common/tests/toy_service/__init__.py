@@ -1,22 +1,33 @@
 """A service of the tests: counters that announce, a consumer that keeps what it saw, a deadline."""
 
 from datetime import datetime
-from typing import Any, ClassVar
+from typing import Annotated, Any, ClassVar
 from uuid import UUID
 
-from fastapi import Response
-from pydantic import BaseModel, ConfigDict
+from fastapi import Form, Response, UploadFile
+from pydantic import BaseModel, Field
 from pydantic_settings import SettingsConfigDict
 from sqlalchemy import Column, DateTime, Integer, Table, Text, Uuid, select, tuple_
 
 from tongban_common.auth import Principal, require
+from tongban_common.bodies import Body, FreeText
 from tongban_common.clock import new_id
 from tongban_common.db import Transaction
 from tongban_common.errors import NotFound, RuleViolation
 from tongban_common.events import Event, Reading
 from tongban_common.foundation import named_metadata
-from tongban_common.http import IfMatch, Now, Paged, Reads, Router, Tx, check_version, tag
+from tongban_common.http import (
+    IfMatch,
+    Now,
+    Paged,
+    Reads,
+    Router,
+    Tx,
+    check_version,
+    tag,
+)
 from tongban_common.inbox import Subscription, ignore, on
+from tongban_common.policies import Policy, PolicyKind
 from tongban_common.service import Kit, Service
 from tongban_common.settings import ServiceSettings
 from tongban_common.timers import Deadline, Due, OnDue, arm, disarm, on_due
@@ -166,10 +177,14 @@ async def rescheduled(tx: Transaction, counter_id: UUID, due: Due, old: datetime
 router = Router(prefix="/toy/v1/counters", tags=["计数器"])
 
 
-class StartRequest(BaseModel):
-    model_config = ConfigDict(extra="forbid")
+class Remark(Body):
+    words: list[str] = Field(default_factory=list)
 
+
+class StartRequest(Body):
     note: str | None = None
+    remark: Remark = Remark()
+    first: int = Field(default=1, ge=1, le=1)
 
 
 class CounterView(BaseModel):
@@ -205,6 +220,16 @@ async def move(
     check_version(expected=expected, actual=value - 1)
     tag(response, value)
     return CounterView(id=counter_id, value=value)
+
+
+@router.post("/file", summary="载入")
+async def load_file(file: UploadFile, _: Principal = require("counter:start")) -> int:
+    return len(await file.read())
+
+
+@router.post("/search", summary="查找")
+async def search(words: Annotated[FreeText, Form(max_length=100)]) -> str:
+    return words
 
 
 class CounterPage(BaseModel):
@@ -245,4 +270,5 @@ TOY = Service(
     routers=(router,),
     subscriptions=_subscriptions,
     timers=_timers,
+    policies=(PolicyKind("toy_service", "rule.yaml", Policy),),
 )

@@ -10,6 +10,7 @@ from fastapi.responses import HTMLResponse, RedirectResponse
 from pydantic import BaseModel, Field
 
 from tongban_common.auth import Principal, require
+from tongban_common.bodies import FreeText
 from tongban_common.errors import RuleViolation
 from tongban_common.http import Now, Paged, Reads, Router, Tx, Who, no_store
 from tongban_common.privacy import mask_text
@@ -75,9 +76,9 @@ class Asked(BaseModel):
 
 
 class ReviewForm(BaseModel):
-    level: int
-    tags: list[str] = Field(default_factory=list)
-    comment: str = ""
+    level: int = Field(ge=1, le=5)
+    tags: list[FreeText] = Field(default_factory=list)
+    comment: str = ""  # an unreadable one comes back in the form, with the others' faults
     via: Channel = Channel.WEB
 
     def opinion(self) -> Opinion:

@@ -41,6 +41,7 @@ def test_a_good_review_may_be_bare(scale: Scale, now: datetime, level: int) -> N
         pytest.param(Opinion(level=6), UnknownLevel, id="没有第六级"),
         pytest.param(Opinion(level=1, comment="字" * 501), CommentTooLong, id="五百零一字"),
         pytest.param(Opinion(level=1, comment="慢\x00"), CommentUnreadable, id="空字符"),
+        pytest.param(Opinion(level=1, comment="\u202e慢"), CommentUnreadable, id="反向文字"),
         pytest.param(Opinion(level=1, comment="慢\ud800"), CommentUnreadable, id="残缺字符"),
     ],
 )

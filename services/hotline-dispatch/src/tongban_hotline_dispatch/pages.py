@@ -10,6 +10,7 @@ from fastapi import Depends, Form, Query, Request, UploadFile
 from fastapi.responses import HTMLResponse, RedirectResponse, Response
 
 from tongban_common.auth import NotPermitted, Principal, require
+from tongban_common.bodies import FreeText
 from tongban_common.http import Now, Paged, PageRequest, Reads, Router, Tx, Who, no_store
 from tongban_common.privacy import Sealer, mask_text
 from tongban_common.service import Parts
@@ -25,7 +26,6 @@ router = Router(prefix="/hotline")
 pages = templates("tongban_hotline_dispatch")
 pages.environment.filters["mask_text"] = mask_text
 
-_NO_NUL = r"^[^\x00]*$"  # which no text column takes
 _DONE = {
     Status.REGISTERED: "登记",
     Status.ASSIGNED: "派单",
@@ -136,8 +136,8 @@ async def act(
     tx: Tx,
     now: Now,
     version: Annotated[int, Form(ge=1, le=1_000_000)],
-    unit_code: Annotated[str, Form(max_length=64, pattern=_NO_NUL)] = "",
-    text: Annotated[str, Form(max_length=20_000, pattern=_NO_NUL)] = "",
+    unit_code: Annotated[FreeText, Form(max_length=64)] = "",
+    text: Annotated[FreeText, Form(max_length=20_000)] = "",
     who: Principal = require("ticket:read"),
 ) -> Response:
     """One form for every move; each needs the permission that its API route needs."""
@@ -189,8 +189,8 @@ async def progress(
     request: Request,
     reads: Reads,
     _: Who,
-    ticket_no: Annotated[str, Form(max_length=40, pattern=_NO_NUL)] = "",
-    query_code: Annotated[str, Form(max_length=20, pattern=_NO_NUL)] = "",
+    ticket_no: Annotated[FreeText, Form(max_length=40)] = "",
+    query_code: Annotated[FreeText, Form(max_length=20)] = "",
 ) -> HTMLResponse:
     """Posted, so that the query code stays out of addresses and logs."""
     number = ticket_no.strip()

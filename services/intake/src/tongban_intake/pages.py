@@ -8,6 +8,7 @@ from fastapi.responses import HTMLResponse
 from pydantic import BaseModel
 
 from tongban_common.auth import Principal, require
+from tongban_common.bodies import FreeText
 from tongban_common.http import Now, Paged, Reads, Router, Who, no_store
 from tongban_common.privacy import Sealer
 from tongban_common.service import Parts
@@ -34,8 +35,8 @@ WORDS = {
 
 
 class ProgressForm(BaseModel):
-    number: str = ""
-    query_code: str = ""
+    number: FreeText = ""
+    query_code: FreeText = ""
 
 
 @router.get("/progress", response_class=HTMLResponse, include_in_schema=False)

@@ -8,9 +8,10 @@ from uuid import UUID
 from xml.etree import ElementTree
 
 from fastapi import Path, Response
-from pydantic import AwareDatetime, BaseModel, ConfigDict, Field
+from pydantic import AwareDatetime, BaseModel, Field
 
 from tongban_common.auth import Principal, require
+from tongban_common.bodies import Body
 from tongban_common.http import (
     ChangedMeanwhile,
     IfMatch,
@@ -49,12 +50,8 @@ _MOVE_REFUSALS = (BulletinNotFound, IllegalMove, ChangedMeanwhile, IfMatchMissin
 BulletinId = Annotated[UUID, Path(description="通报标识")]
 
 
-class WithdrawRequest(BaseModel):
-    model_config = ConfigDict(extra="forbid", str_strip_whitespace=True)
-
-    reason: str = Field(
-        min_length=1, max_length=500, pattern=r"^[^\x00]*$", description="撤回理由，将公开"
-    )
+class WithdrawRequest(Body):
+    reason: str = Field(min_length=1, max_length=500, description="撤回理由，将公开")
 
 
 class BulletinView(BaseModel):

@@ -7,6 +7,7 @@ from fastapi import Form, Request, Response
 from fastapi.responses import HTMLResponse, RedirectResponse
 
 from tongban_common.auth import NotPermitted, Principal, require
+from tongban_common.bodies import FreeText
 from tongban_common.errors import NotFound
 from tongban_common.http import Now, Paged, Reads, Router, Tx, Who
 from tongban_common.service import Parts
@@ -84,8 +85,8 @@ async def act(
     tx: Tx,
     now: Now,
     kit: Parts,
-    version: Annotated[int, Form(ge=1)],
-    reason: Annotated[str, Form(max_length=500, pattern=r"^[^\x00]*$")] = "",
+    version: Annotated[int, Form(ge=1, le=1_000_000)],
+    reason: Annotated[FreeText, Form(max_length=500)] = "",
     who: Principal = require("draft:read"),
 ) -> Response:
     """Each move needs the permission that its API route needs."""

@@ -9,6 +9,7 @@ from fastapi import Form, Query, Request, Response
 from fastapi.responses import HTMLResponse, RedirectResponse
 
 from tongban_common.auth import Principal, require
+from tongban_common.bodies import FreeText
 from tongban_common.clock import new_id
 from tongban_common.errors import NotFound
 from tongban_common.http import Now, Paged, Reads, Router, Tx, Who
@@ -129,8 +130,8 @@ async def decide(
     decision: str,
     tx: Tx,
     now: Now,
-    version: Annotated[int, Form(ge=1)],
-    evidence: Annotated[str, Form(max_length=2000)] = "",
+    version: Annotated[int, Form(ge=1, le=1_000_000)],
+    evidence: Annotated[FreeText, Form(max_length=2000)] = "",
     responsibility: Annotated[Responsibility | None, Form()] = None,
     who: Principal = require("entry:decide"),
 ) -> Response:

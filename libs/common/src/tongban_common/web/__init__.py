@@ -15,6 +15,7 @@ from starlette.responses import HTMLResponse
 from starlette.staticfiles import StaticFiles
 
 from tongban_common.auth import SESSION_COOKIE
+from tongban_common.problems import Problem
 from tongban_common.web import charts, filters
 
 _HERE = Path(__file__).parent
@@ -86,13 +87,9 @@ def _shared() -> Templates:
     return Templates(_environment(None))
 
 
-def problem_page(
-    request: Request, *, status: int, title: str, detail: str, code: str
-) -> HTMLResponse:
+def problem_page(request: Request, problem: Problem) -> HTMLResponse:
     """What a browser is shown where a program gets problem+json."""
-    return _shared().render(
-        request, "problem.html", status=status, problem=(status, title, detail, code)
-    )
+    return _shared().render(request, "problem.html", status=problem.status, problem=problem)
 
 
 def static_app() -> StaticFiles:

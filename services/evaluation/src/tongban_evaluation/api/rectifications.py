@@ -8,6 +8,7 @@ from fastapi import Depends, Path, Query, Response
 from pydantic import BaseModel, Field
 
 from tongban_common.auth import Principal, require
+from tongban_common.bodies import Body
 from tongban_common.http import (
     BadCursor,
     ChangedMeanwhile,
@@ -25,7 +26,7 @@ from tongban_common.http import (
 )
 from tongban_common.working_days import Unit
 from tongban_evaluation import operations, queries
-from tongban_evaluation.api.reviews import Body, Book, View
+from tongban_evaluation.api.reviews import Book, View
 from tongban_evaluation.domain.deadlines import Grade, Stage
 from tongban_evaluation.domain.invitation import MatterKind
 from tongban_evaluation.domain.rectification import (

@@ -8,6 +8,7 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from tongban_common import audit
 from tongban_common.auth import Principal, require
+from tongban_common.bodies import Body
 from tongban_common.errors import Forbidden
 from tongban_common.http import (
     LocalTime,
@@ -50,10 +51,6 @@ async def _invitation(matter_kind: MatterKind, matter_id: UUID, reads: Reads) ->
 
 Book = Annotated[RuleBook, Depends(_book)]
 Linked = Annotated[Links, Depends(_links)]
-
-
-class Body(BaseModel):
-    model_config = ConfigDict(extra="forbid")
 
 
 class View(BaseModel):

@@ -173,7 +173,7 @@ class Rectification:
         status = self.status
         for target in path:
             if target not in MOVES[status]:
-                raise IllegalMove(f"差评整改处于 {status}，不能变为 {target}", status=status)
+                raise IllegalMove(f"差评整改处于 {status}，不能变为 {target}", state=status)
             status = target
         return replace(self, status=status, version=self.version + 1)
 

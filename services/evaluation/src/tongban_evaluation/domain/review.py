@@ -4,7 +4,6 @@ A review is immutable. An active one (主动评价) always carries the proof of 
 scheduler and no member of staff can write one.
 """
 
-import unicodedata
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
@@ -12,11 +11,10 @@ from enum import StrEnum
 from uuid import UUID
 
 from tongban_common.errors import RuleViolation
+from tongban_common.text import is_plain
 from tongban_common.working_days import SHANGHAI
 from tongban_evaluation.domain.invitation import Invitation, Matter
 from tongban_evaluation.domain.tags import Scale
-
-_LAYOUT = frozenset("\t\n\r")
 
 
 class Channel(StrEnum):
@@ -118,6 +116,6 @@ def _readable(comment: str | None, *, most: int) -> str | None:
     text = (comment or "").strip()
     if len(text) > most:
         raise CommentTooLong(f"评价文字不超过{most}字", most=most)
-    if any(unicodedata.category(sign) in {"Cc", "Cs"} and sign not in _LAYOUT for sign in text):
+    if not is_plain(text):
         raise CommentUnreadable("评价文字含有无法识别的字符")
     return text or None

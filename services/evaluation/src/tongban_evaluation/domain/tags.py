@@ -67,7 +67,7 @@ class Scale:
 
     def level(self, number: int) -> Level:
         if number not in self.levels:
-            raise UnknownLevel("评价等级不在标准之内", level=number)
+            raise UnknownLevel("评价等级不在标准之内")
         return self.levels[number]
 
     def offered(self, level: int, on: date) -> tuple[Tag, ...]:

@@ -4,9 +4,10 @@ from typing import Annotated
 from uuid import UUID
 
 from fastapi import Depends, Path, Query, Response
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import Field
 
 from tongban_common.auth import Principal, require
+from tongban_common.bodies import Body
 from tongban_common.clock import new_id
 from tongban_common.http import (
     ChangedMeanwhile,
@@ -56,11 +57,7 @@ async def _rules_in_force(kit: Parts, now: Now) -> Rules:
 InForce = Annotated[Rules, Depends(_rules_in_force)]
 
 
-class _Request(BaseModel):
-    model_config = ConfigDict(extra="forbid", str_strip_whitespace=True)
-
-
-class PersonRequest(_Request):
+class PersonRequest(Body):
     """诉求人. Stored under seal and shown masked."""
 
     name: str | None = Field(default=None, max_length=100)
@@ -68,7 +65,7 @@ class PersonRequest(_Request):
     address: str | None = Field(default=None, max_length=300)
 
 
-class RegisterRequest(_Request):
+class RegisterRequest(Body):
     channel: Channel
     channel_order_no: str | None = Field(default=None, min_length=1, max_length=64)
     appeal_type: AppealType
@@ -91,11 +88,11 @@ class RegisterRequest(_Request):
         )
 
 
-class AssignRequest(_Request):
+class AssignRequest(Body):
     unit_code: str = Field(min_length=1, max_length=64, description="承办单位编码")
 
 
-class ReplyRequest(_Request):
+class ReplyRequest(Body):
     text: str = Field(min_length=1, max_length=20_000, description="答复内容")
 
 

@@ -117,6 +117,6 @@ class Ticket:
         if target not in MOVES[self.status]:
             raise IllegalMove(
                 f"工单当前为“{STATUS_NAMES[self.status]}”，不能变为“{STATUS_NAMES[target]}”",
-                status=self.status,
+                state=self.status,
             )
         return replace(self, status=target, version=self.version + 1)

@@ -41,7 +41,7 @@ class Units:
         rows = await self._tx.connection.execute(select(unit).where(unit.c.code == code))
         row = rows.one_or_none()
         if row is None or not row.is_active:
-            raise UnitNotFound("没有这个承办单位，或者该单位已停用", unit=code)
+            raise UnitNotFound("没有这个承办单位，或者该单位已停用")
         return Unit(code=row.code, name=row.name, level=row.level, is_active=row.is_active)
 
     async def keep(self, changed: Unit) -> None:

@@ -8,6 +8,7 @@ from fastapi import Depends, Query, Response
 from pydantic import BaseModel, ConfigDict, Field
 
 from tongban_common.auth import Principal, require
+from tongban_common.bodies import Body
 from tongban_common.http import BadCursor, Now, Paged, Reads, Router, Tx, no_store, refusals, tag
 from tongban_common.privacy import Sealer
 from tongban_common.service import Parts
@@ -37,15 +38,11 @@ def _chosen(
 Chosen = Annotated[CaseFilter, Depends(_chosen)]
 
 
-class _Request(BaseModel):
-    model_config = ConfigDict(extra="forbid", str_strip_whitespace=True)
-
-
 class _View(BaseModel):
     model_config = ConfigDict(from_attributes=True)
 
 
-class ProgressRequest(_Request):
+class ProgressRequest(Body):
     number: str = Field(min_length=1, max_length=50, description="办件编号")
     query_code: str = Field(min_length=1, max_length=20, description="查询码")
 

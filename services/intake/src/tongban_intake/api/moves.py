@@ -6,9 +6,10 @@ from typing import Annotated
 from uuid import UUID
 
 from fastapi import Depends, Response
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field
+from pydantic import AfterValidator, BaseModel, Field
 
 from tongban_common.auth import Principal, require
+from tongban_common.bodies import Body
 from tongban_common.clock import new_id
 from tongban_common.db import Transaction
 from tongban_common.http import (
@@ -85,36 +86,32 @@ async def _desk(kit: Parts, tx: Tx, now: Now) -> Desk:
 Acting = Annotated[Desk, Depends(_desk)]
 
 
-class _Request(BaseModel):
-    model_config = ConfigDict(extra="forbid", str_strip_whitespace=True)
-
-
-class ApplicantRequest(_Request):
+class ApplicantRequest(Body):
     name: str = Field(min_length=1, max_length=100, description="姓名或者名称")
     id_type: str = Field(pattern=r"^\d{3}$", description="证件类型代码（GA/T 2000.156）")
     id_number: str = Field(min_length=4, max_length=40)
     phone: str = Field(pattern=r"^[0-9+\- ]{5,20}$")
 
 
-class AcceptRequest(_Request):
+class AcceptRequest(Body):
     item_code: Code = Field(description="实施编码")
     window_code: Code
     staff_code: Code | None = None
     applicant: ApplicantRequest
 
 
-class GroundsRequest(_Request):
+class GroundsRequest(Body):
     reason: RefusalReason
     text: Free = Field(description="理由")
     remedy: Free = Field(description="复议、诉讼权利的告知")
 
 
-class DecideRequest(_Request):
+class DecideRequest(Body):
     result: Result
     grounds: GroundsRequest | None = Field(default=None, description="不予时必填")
 
 
-class DeliverRequest(_Request):
+class DeliverRequest(Body):
     method: DeliveryMethod
 
 

@@ -196,7 +196,7 @@ class Case:
 
     def _moved_to(self, target: Status, *, at: datetime) -> "Case":
         if target not in MOVES[self.status]:
-            raise IllegalMove(f"办件处于 {self.status}，不能变为 {target}", status=self.status)
+            raise IllegalMove(f"办件处于 {self.status}，不能变为 {target}", state=self.status)
         if at < self.moved_at:
             raise TooEarly("办理时间早于上一环节的时间")
         return replace(self, status=target, version=self.version + 1)

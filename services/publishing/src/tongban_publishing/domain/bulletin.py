@@ -111,7 +111,7 @@ class Bulletin:
         if target not in MOVES[self.status]:
             raise IllegalMove(
                 f"通报当前为“{STATUS_NAMES[self.status]}”，不能变为“{STATUS_NAMES[target]}”",
-                status=self.status,
+                state=self.status,
             )
         return replace(self, status=target, version=self.version + 1)
 

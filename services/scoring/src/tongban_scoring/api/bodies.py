@@ -1,12 +1,9 @@
 """What several endpoints are sent."""
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import Field
 
+from tongban_common.bodies import Body
 from tongban_scoring.domain.entries import Evidence
-
-
-class Body(BaseModel):
-    model_config = ConfigDict(extra="forbid", str_strip_whitespace=True)
 
 
 class EvidenceRequest(Body):

@@ -8,6 +8,7 @@ from fastapi import Query
 from pydantic import BaseModel, Field
 
 from tongban_common.auth import Principal, require
+from tongban_common.bodies import Body
 from tongban_common.http import (
     Now,
     Reads,
@@ -19,7 +20,6 @@ from tongban_common.http import (
 from tongban_common.service import Parts
 from tongban_common.working_days import SHANGHAI
 from tongban_scoring import operations, queries
-from tongban_scoring.api.bodies import Body
 from tongban_scoring.domain.period import BadPeriod, Period
 from tongban_scoring.store import PeriodNotFound, ScorecardNotFound
 from tongban_scoring.store.cards import PeriodOverlaps

@@ -7,6 +7,7 @@ from fastapi import Query, Response
 from pydantic import AwareDatetime, BaseModel, Field
 
 from tongban_common.auth import Principal, require
+from tongban_common.bodies import Body
 from tongban_common.clock import new_id
 from tongban_common.http import (
     ChangedMeanwhile,
@@ -22,7 +23,7 @@ from tongban_common.http import (
 from tongban_common.service import Parts
 from tongban_common.working_days import SHANGHAI
 from tongban_scoring import operations, queries
-from tongban_scoring.api.bodies import Body, EvidenceRequest
+from tongban_scoring.api.bodies import EvidenceRequest
 from tongban_scoring.domain.red_lines import (
     CaseState,
     DecidedAlready,

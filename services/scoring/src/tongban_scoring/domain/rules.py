@@ -248,7 +248,7 @@ class RuleBook:
         """Raises UnknownRule."""
         found = self.rules.get(rule_id)
         if found is None:
-            raise UnknownRule("考核细则中没有这一条款", rule=rule_id)
+            raise UnknownRule("考核细则中没有这一条款")
         return found
 
     def touched_by(self, event: str, told: Mapping[str, object]) -> list[Rule]:
@@ -259,7 +259,7 @@ class RuleBook:
         """Raises UnknownRule."""
         found = next((each for each in self.red_lines if each.id == red_line_id), None)
         if found is None:
-            raise UnknownRule("考核细则中没有这条红线", rule=red_line_id)
+            raise UnknownRule("考核细则中没有这条红线")
         return found
 
     def grade_of(self, score: Decimal) -> Grade:

@@ -58,14 +58,14 @@ class References:
         execute = self._tx.connection.execute
         known = await execute(select(unit.c.code).where(unit.c.code == unit_code))
         if known.one_or_none() is None:
-            raise UnknownUnit("机构目录中没有这个单位", unit=unit_code)
+            raise UnknownUnit("机构目录中没有这个单位")
         if window_code is None:
             return
         owner = await execute(
             select(service_window.c.unit_code).where(service_window.c.code == window_code)
         )
         if owner.scalar_one_or_none() != unit_code:
-            raise UnknownWindow("该单位没有这个窗口", unit=unit_code, window=window_code)
+            raise UnknownWindow("该单位没有这个窗口")
 
     async def unit_of_windows(self) -> dict[str, str]:
         """Window code → code of the unit that it belongs to."""
