@@ -363,6 +363,7 @@ def test_every_handled_event_has_its_expected_effect() -> None:
         for name, service in SERVICES.items()
         for subscription in subscriptions_of(service)
         if subscription.handler is not None
+        and subscription.event_type.split(".")[1] in SERVICES  # else nobody there announces it
     }
 
     assert handled == set(EXPECTED)
