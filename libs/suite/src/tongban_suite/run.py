@@ -1,6 +1,7 @@
 """The suite on this machine: a demo city in it, and pages to open."""
 
 import asyncio
+import contextlib
 import time
 from collections.abc import Mapping
 from functools import partial
@@ -22,7 +23,7 @@ from tongban_suite.demo import build_demo, review_links
 from tongban_suite.doors import Door
 from tongban_suite.embedded import EmbeddedPostgres
 from tongban_suite.front import front_door
-from tongban_suite.home import MEND, BadHome, Home
+from tongban_suite.home import MEND, BadHome, Home, HomeInUse
 from tongban_suite.serving import serve
 
 _console = Console(soft_wrap=True)
@@ -103,7 +104,10 @@ def import_notice(home: Home, file: Path) -> None:
     document = json_document(file)
     if not home.has_demo:
         raise NoCity(f"{home.folder} 还没有数据；请先运行 make run")
-    with home.locked(), home.server() as server:
+    with contextlib.ExitStack() as stack:
+        with contextlib.suppress(HomeInUse):  # by a run, which goes on beside this
+            stack.enter_context(home.locked())
+        server = stack.enter_context(home.server())
         signals.run(_import(home, server, document, file.name))
 
 
