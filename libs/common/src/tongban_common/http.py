@@ -85,8 +85,11 @@ class _UnitOfWork:
         await self._stack.__aexit__(type(fault), fault, fault.__traceback__)
 
 
-class _Route(APIRoute):
-    """Asks who acts, refuses another content type, and only then reads the body."""
+class Route(APIRoute):
+    """Asks who acts, refuses another content type, and only then reads the body.
+
+    It owns its transaction. A service's own kind of route may tell refusals in another form.
+    """
 
     @property
     def takes_upload(self) -> bool:
@@ -194,7 +197,7 @@ class Router(APIRouter):
     """An APIRouter whose routes own their transaction."""
 
     def __init__(self, *, prefix: str = "", tags: list[str] | None = None) -> None:
-        super().__init__(prefix=prefix, tags=list(tags or ()), route_class=_Route)
+        super().__init__(prefix=prefix, tags=list(tags or ()), route_class=Route)
 
 
 async def _transaction(request: Request) -> Transaction:

@@ -1,22 +1,28 @@
 """Wiring of the hotline: its declaration, and the commands that its image runs."""
 
 import asyncio
+from collections.abc import Callable, Coroutine
+from datetime import datetime
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any, TypeVar
 
 import typer
 from rich.console import Console
 from rich.progress import Progress
+from rich.table import Table
 
 from tongban_common.cli import SettingsSource, commands, settings_from_environment
 from tongban_common.clock import utc_now
 from tongban_common.errors import Refusal
-from tongban_common.service import Service
+from tongban_common.service import Kit, Service
+from tongban_common.working_days import SHANGHAI
 from tongban_hotline_dispatch import api, consumers, events, operations, pages, store, timers
-from tongban_hotline_dispatch.operations import Outcome, Report
+from tongban_hotline_dispatch.operations import Outcome, Report, open311
 from tongban_hotline_dispatch.settings import HotlineSettings
+from tongban_hotline_dispatch.store.open311_policy import OPEN311
 from tongban_hotline_dispatch.store.policies import LIMITS
 
+T = TypeVar("T")
 SERVICE = Service(
     short="hotline",
     package="tongban_hotline_dispatch",
@@ -27,12 +33,12 @@ SERVICE = Service(
     routers=(*api.routers, pages.router),
     subscriptions=consumers.subscriptions,
     timers=timers.handlers,
-    policies=(LIMITS,),
+    policies=(LIMITS, OPEN311),
 )
 
 
 def commands_of(settings_of: SettingsSource = settings_from_environment) -> typer.Typer:
-    """The commands of every service, and `import`."""
+    """The commands of every service, `import`, and the keys of Open311."""
     made = commands(SERVICE, settings_of)
 
     @made.command("import")
@@ -45,7 +51,58 @@ def commands_of(settings_of: SettingsSource = settings_from_environment) -> type
             raise typer.Exit(1) from None
         _tell(report)
 
+    made.add_typer(_key_commands(settings_of), name="open311-key")
     return made
+
+
+def _key_commands(settings_of: SettingsSource) -> typer.Typer:
+    keys = typer.Typer(help="The api_keys of Open311 clients.", no_args_is_help=True)
+    out = Console(soft_wrap=True)
+
+    @keys.command()
+    def create(
+        client: Annotated[str, typer.Option(help="the application: a-z, 0-9, - and _")],
+    ) -> None:
+        """Make a key. It is shown now and never again: only its digest is kept."""
+        key_id, secret = _run(settings_of, lambda kit: open311.new_key(kit, client, now=utc_now()))
+        out.print(f"密钥{key_id}（{client}），只显示这一次：", highlight=False)
+        out.print(secret, markup=False, highlight=False)
+
+    @keys.command("list")
+    def list_() -> None:
+        """Every key, with its client; no key is shown."""
+        table = Table("编号", "客户端", "核发时间", "停用时间")
+        for each in _run(settings_of, open311.all_keys):
+            moments = [_minute(at) for at in (each.created_at, each.revoked_at)]
+            table.add_row(str(each.id), each.client, *moments)
+        out.print(table)
+
+    @keys.command()
+    def revoke(key_id: Annotated[int, typer.Argument(help="its number in the list")]) -> None:
+        """Stop a key at once; its client's requests stay."""
+        client = _run(settings_of, lambda kit: open311.stop_key(kit, key_id, now=utc_now()))
+        out.print(f"密钥{key_id}（{client}）已停用", highlight=False)
+
+    return keys
+
+
+def _minute(moment: datetime | None) -> str:
+    return "" if moment is None else f"{moment.astimezone(SHANGHAI):%Y-%m-%d %H:%M}"
+
+
+def _run(settings_of: SettingsSource, act: Callable[[Kit], Coroutine[Any, Any, T]]) -> T:
+    async def go() -> T:
+        kit = SERVICE.kit(settings_of(SERVICE))
+        try:
+            return await act(kit)
+        finally:
+            await kit.db.close()
+
+    try:
+        return asyncio.run(go())
+    except Refusal as refusal:
+        Console(stderr=True).print(refusal.message, style="red", markup=False)
+        raise typer.Exit(1) from None
 
 
 async def _import(file: Path, settings_of: SettingsSource) -> Report:

@@ -17,6 +17,7 @@ complainant = Table(
     Column("name", LargeBinary),
     Column("phone", LargeBinary),
     Column("address", LargeBinary),
+    Column("email", LargeBinary),
 )
 
 
@@ -27,10 +28,11 @@ class Complainant:
     name: str | None = None
     phone: str | None = None
     address: str | None = None
+    email: str | None = None
 
     @property
     def is_anonymous(self) -> bool:
-        return not (self.name or self.phone or self.address)
+        return not (self.name or self.phone or self.address or self.email)
 
 
 class Complainants:
@@ -47,6 +49,7 @@ class Complainants:
                 name=self._seal(person.name, ticket_id, "name"),
                 phone=self._seal(person.phone, ticket_id, "phone"),
                 address=self._seal(person.address, ticket_id, "address"),
+                email=self._seal(person.email, ticket_id, "email"),
             )
         )
 
@@ -67,4 +70,5 @@ def opened(row: Row[Any] | None, ticket_id: UUID, sealer: Sealer) -> Complainant
             return None
         return sealer.open(sealed, context=f"complainant:{ticket_id}:{field}")
 
-    return Complainant(name=clear("name"), phone=clear("phone"), address=clear("address"))
+    fields = {field: clear(field) for field in ("name", "phone", "address", "email")}
+    return Complainant(**fields)
