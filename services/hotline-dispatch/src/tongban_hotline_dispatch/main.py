@@ -19,6 +19,7 @@ from tongban_common.working_days import SHANGHAI
 from tongban_hotline_dispatch import api, consumers, events, operations, pages, store, timers
 from tongban_hotline_dispatch.operations import Outcome, Report, open311
 from tongban_hotline_dispatch.settings import HotlineSettings
+from tongban_hotline_dispatch.store.exports import EXPORT
 from tongban_hotline_dispatch.store.open311_policy import OPEN311
 from tongban_hotline_dispatch.store.policies import LIMITS
 
@@ -33,7 +34,7 @@ SERVICE = Service(
     routers=(*api.routers, pages.router),
     subscriptions=consumers.subscriptions,
     timers=timers.handlers,
-    policies=(LIMITS, OPEN311),
+    policies=(LIMITS, OPEN311, EXPORT),
 )
 
 

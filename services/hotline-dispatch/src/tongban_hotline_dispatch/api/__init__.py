@@ -1,5 +1,12 @@
 """HTTP in, HTTP out. Translates; decides nothing."""
 
-from tongban_hotline_dispatch.api import imports, open311, open311_staff, tickets
+from tongban_hotline_dispatch.api import exports, imports, open311, open311_staff, tickets
 
-routers = (tickets.router, tickets.public, imports.router, open311.router, open311_staff.router)
+routers = (
+    tickets.router,
+    tickets.public,
+    imports.router,
+    exports.router,
+    open311.router,
+    open311_staff.router,
+)

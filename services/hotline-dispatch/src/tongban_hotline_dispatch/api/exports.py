@@ -1,0 +1,118 @@
+"""Lists by the file, by the same filters as the list itself."""
+
+from dataclasses import asdict, dataclass
+from datetime import datetime
+from typing import Annotated, Any
+
+from fastapi import Path, Query
+from fastapi.responses import StreamingResponse
+from pydantic import BeforeValidator
+
+from tongban_common.auth import NotPermitted, Principal, require
+from tongban_common.export import PAGE, Column, Export, Format, TooManyRows, download
+from tongban_common.http import Now, PageRequest, Router, refusals
+from tongban_common.privacy import Sealer, Signer, mask_name, mask_phone, mask_text
+from tongban_common.service import Kit, Parts
+from tongban_common.working_days import SHANGHAI
+from tongban_hotline_dispatch import queries
+from tongban_hotline_dispatch.domain.appeal import APPEAL_NAMES, URGENCY_NAMES
+from tongban_hotline_dispatch.domain.ticket import STATUS_NAMES, Status
+from tongban_hotline_dispatch.operations import acts_for
+from tongban_hotline_dispatch.operations.exports import Taking, UnknownReason, record_export
+from tongban_hotline_dispatch.queries import Filters, TicketLine
+from tongban_hotline_dispatch.store import Complainant
+from tongban_hotline_dispatch.store.exports import EXPORT, people
+
+router = Router(prefix="/hotline/v1/exports", tags=["导出"])
+# A form sends what was left open as an empty text.
+_Open = BeforeValidator(lambda given: given or None)
+_NOBODY = Complainant()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Row:
+    line: TicketLine
+    title: str
+    name: str | None
+    phone: str | None
+    now: datetime
+
+
+COLUMNS: tuple[Column[_Row], ...] = (
+    Column("工单编号", lambda row: row.line.ticket_no, 20),
+    Column("标题", lambda row: row.title, 40),
+    Column("诉求类型", lambda row: APPEAL_NAMES[row.line.appeal_type], 10),
+    Column("紧急程度", lambda row: URGENCY_NAMES[row.line.urgency], 10),
+    Column("状态", lambda row: STATUS_NAMES[row.line.status], 10),
+    Column("承办单位编码", lambda row: row.line.unit_code),
+    Column("承办单位", lambda row: row.line.unit_name, 24),
+    Column("登记时间", lambda row: row.line.registered_at, 20),
+    Column("市民等候期限", lambda row: row.line.citizen_due, 20),
+    Column("答复期限", lambda row: row.line.reply_due, 20),
+    Column("答复时间", lambda row: row.line.replied_at, 20),
+    Column("是否超期", lambda row: row.line.is_overdue(row.now), 10),
+    Column("诉求人", lambda row: row.name, 12),
+    Column("联系电话", lambda row: row.phone),
+)
+
+
+@router.get(
+    "/tickets.{form}",
+    summary="导出工单列表（CSV、XLSX）",
+    response_class=StreamingResponse,
+    responses={
+        200: {"description": "文件", "content": {form.mime: {} for form in Format}},
+        **refusals(NotPermitted, UnknownReason, TooManyRows),
+    },
+)
+async def tickets(
+    form: Annotated[Format, Path(description="csv 或 xlsx")],
+    kit: Parts,
+    now: Now,
+    status: Annotated[Status | None, _Open, Query(description="状态")] = None,
+    unit: Annotated[str, Query(max_length=64, description="承办单位编码")] = "",
+    overdue: Annotated[bool | None, _Open, Query(description="是否超期")] = None,
+    reason: Annotated[str, Query(max_length=40, description="不脱敏的理由代码；不给则脱敏")] = "",
+    who: Principal = require("ticket:export"),
+) -> StreamingResponse:
+    policy = await kit.policy(EXPORT).at(now.astimezone(SHANGHAI).date())
+    filters = Filters(status=status, unit_code=acts_for(who) or unit or None, is_overdue=overdue)
+    asked = {name: str(value) for name, value in asdict(filters).items() if value is not None}
+    taking = Taking(who=who, subject="tickets", form=form, filters=asked, reason=reason or None)
+    await record_export(kit, taking, reasons=policy.reasons, now=now)
+    export = Export(
+        title="工单",
+        columns=COLUMNS,
+        read=_Pages(kit, filters, now, is_clear=taking.is_clear).read,
+        key=lambda row: row.line.key,
+        most_rows=policy.most_rows(form),
+    )
+    return await download(export, form, at=now)
+
+
+class _Pages:
+    """The list page by page, each over a connection that is given back at once."""
+
+    def __init__(self, kit: Kit, filters: Filters, now: datetime, *, is_clear: bool) -> None:
+        self._kit = kit
+        self._filters = filters
+        self._now = now
+        self._is_clear = is_clear
+        self._sealer = Sealer(kit.secret)
+        self._signer = Signer(kit.secret, purpose="cursor")
+
+    async def read(self, after: tuple[Any, ...] | None) -> list[_Row]:
+        page = PageRequest(PAGE, after, self._signer, "export")
+        async with self._kit.db.reading() as reads:
+            lines = await queries.tickets(reads, filters=self._filters, page=page, now=self._now)
+            known = await people(reads, [line.id for line in lines], self._sealer)
+        return [self._row(line, known.get(line.id, _NOBODY)) for line in lines]
+
+    def _row(self, line: TicketLine, person: Complainant) -> _Row:
+        if self._is_clear:
+            title, name, phone = line.title, person.name, person.phone
+        else:
+            title = mask_text(line.title)
+            name = None if person.name is None else mask_name(person.name)
+            phone = None if person.phone is None else mask_phone(person.phone)
+        return _Row(line=line, title=title, name=name, phone=phone, now=self._now)
