@@ -261,7 +261,7 @@ async def test_control_characters_are_left_out(client: Client, key: str) -> None
 
     (one,) = (await client.get(f"{API}/requests/{number}.json")).json()
     xml = await client.get(f"{API}/requests/{number}.xml")
-    assert one["description"] == "abcd\ne\u202e<script>&amp;"
+    assert one["description"] == "abcd\ne<script>&amp;"
     assert "&lt;script&gt;&amp;amp;" in xml.text
 
 

@@ -22,7 +22,8 @@ from referencing.jsonschema import DRAFT202012
 
 from tongban_common.db import Database
 from tongban_common.testing import Client, Clock
-from tongban_hotline_dispatch.api.open311_formats import Format, respond
+from tongban_common.text import is_plain
+from tongban_hotline_dispatch.api.open311_formats import Format, fields, respond
 from tongban_hotline_dispatch.operations import open311
 
 API = "/hotline/open311/v2"
@@ -158,6 +159,14 @@ async def test_the_xml_says_what_the_json_says(client: Client, filed: list[str],
     body = (await client.get(f"{API}/{name}.json?{query}")).json()
 
     assert spark(xml) == as_texts(body)
+
+
+@given(st.text())
+def test_only_plain_text_comes_in(text: str) -> None:
+    came = fields([("description", text)])
+
+    assert all(is_plain(each) for values in came.values() for each in values)
+    assert came.get("description", [""])[0] == text.strip() or not is_plain(text) or "\r" in text
 
 
 @pytest.mark.parametrize("form", ["json", "xml"])

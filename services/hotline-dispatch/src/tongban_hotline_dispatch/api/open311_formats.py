@@ -30,8 +30,10 @@ _ITEMS = {
     "services": "service",
     "values": "value",
 }
-# What neither XML 1.0 nor a text column can hold.
-_UNWRITABLE = re.compile(r"[^\t\n\r\u0020-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
+# All but what is somebody's words (tongban_common.text), which is also what XML 1.0 can hold.
+_UNFIT = re.compile(
+    r"[^\t\n\r -~\u00a0-\u2029\u202f-\u2065\u206a-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]"
+)
 
 
 class Format(StrEnum):
@@ -55,9 +57,9 @@ def fields(pairs: Iterable[tuple[str, str]]) -> Fields:
     """An empty parameter is as if it were not there; control characters are left out."""
     found: dict[str, list[str]] = {}
     for name, value in pairs:
-        text = _written(value).replace("\r\n", "\n").replace("\r", "\n").strip()
+        text = _fit(value).replace("\r\n", "\n").replace("\r", "\n").strip()
         if text:
-            found.setdefault(_written(name), []).append(text)
+            found.setdefault(_fit(name), []).append(text)
     return found
 
 
@@ -74,13 +76,13 @@ def form_fields(content_type: str, body: bytes, *, most: int) -> Fields:
     return fields(pairs)
 
 
-def _written(text: str) -> str:
-    return _UNWRITABLE.sub("", text)
+def _fit(text: str) -> str:
+    return _UNFIT.sub("", text)
 
 
 def _clean(value: Any) -> Any:
     if isinstance(value, str):
-        return _written(value)
+        return _fit(value)
     if isinstance(value, Mapping):
         return {name: _clean(part) for name, part in value.items()}
     if isinstance(value, Sequence):
