@@ -234,6 +234,7 @@ def deadlines_are_settled(history: History) -> Iterator[Violation]:
     }
     for fact in history.facts:
         is_missed = fact.type == "tongban.hotline.deadline-missed.v1"
+        is_missed = is_missed and fact.data["clock"] in {"unit", "citizen"}
         if is_missed and fact.n > replied.get(fact.subject, fact.n):
             yield Violation(Kind.TWICE, f"{fact} came after the reply")
 

@@ -30,7 +30,7 @@ from .history import (
 
 _MOVES = {
     "hotline": (
-        "SELECT 'ticket' AS kind, ticket_id::text AS id, version, status AS said FROM ticket_move",
+        "SELECT 'ticket' AS kind, ticket_id::text AS id, version, act AS said FROM ticket_move",
     ),
     "evaluation": (
         """
@@ -106,8 +106,9 @@ async def producer(url: str) -> tuple[list[Fact], list[Shard]]:
 async def timers(service: str, url: str) -> list[Timer]:
     (found,) = await rows(
         url,
-        "SELECT kind, subject, due_at, warn_at, state, warned_at IS NOT NULL AS is_warned "
-        "FROM timer",
+        # The two clocks of a ticket: the stages that others watch have no end in these runs.
+        "SELECT kind, split_part(subject, ':', 1) AS subject, due_at, warn_at, state, "
+        "warned_at IS NOT NULL AS is_warned FROM timer WHERE kind IN ('unit', 'citizen')",
     )
     return [Timer(service=service, **row) for row in found]
 
@@ -171,8 +172,9 @@ async def lag(urls: Mapping[str, str], reads: Mapping[str, Sequence[str]]) -> Co
 
 
 async def armed(url: str) -> Counter[str]:
-    """How many clocks still run."""
-    ((row,),) = await rows(url, "SELECT count(*) AS n FROM timer WHERE state = 'armed'")
+    """How many of the two clocks still run."""
+    query = "SELECT count(*) AS n FROM timer WHERE state = 'armed' AND kind IN ('unit', 'citizen')"
+    ((row,),) = await rows(url, query)
     return +Counter({"clocks running": row["n"]})
 
 

@@ -22,6 +22,9 @@ APPEAL = {
 }
 
 
+HEARD = {"resolved": "resolved", "result": "satisfied", "process": "basically"}
+
+
 async def registered(hub: Client, **more: object) -> dict[str, str]:
     answer = await hub.post(TICKETS, json={**APPEAL, **more})
     assert answer.status_code == 201, answer.text
@@ -29,7 +32,7 @@ async def registered(hub: Client, **more: object) -> dict[str, str]:
     return made
 
 
-async def act(who: Client, ticket_id: str, move: str, version: int, **body: str) -> httpx.Response:
+async def act(who: Client, ticket_id: str, move: str, version: int, **body: object) -> httpx.Response:
     headers = {"If-Match": f'"{version}"'}
     if not body:
         return await who.post(f"{TICKETS}/{ticket_id}/{move}", headers=headers)
@@ -45,7 +48,7 @@ async def test_a_ticket_goes_from_registration_to_close(
         (hub, "assign", 1, {"unit_code": "A3"}),
         (officer, "sign", 2, {}),
         (officer, "reply", 3, {"text": "已修复"}),
-        (hub, "close", 4, {}),
+        (hub, "close", 4, {"heard": HEARD}),
     ):
         answer = await act(who, made["id"], move, version, **body)
         assert answer.status_code == 200, answer.text
@@ -58,6 +61,8 @@ async def test_a_ticket_goes_from_registration_to_close(
             "ticket-assigned",
             "ticket-signed",
             "ticket-replied",
+            "callback-opened",
+            "callback-completed",
             "ticket-closed",
         ]
 

@@ -9,9 +9,10 @@ from sqlalchemy import select
 from tongban_common.service import Kit, Service
 from tongban_common.working_days import SHANGHAI, bundled, to_document
 from tongban_hotline_dispatch import operations, queries
+from tongban_hotline_dispatch.domain.assignment import Reply
 from tongban_hotline_dispatch.domain.ticket import Ticket
 from tongban_hotline_dispatch.operations import Step
-from tongban_hotline_dispatch.store import ticket as ticket_table
+from tongban_hotline_dispatch.store import assignment
 
 NOW = datetime(2026, 9, 21, 10, 0, tzinfo=SHANGHAI)
 DUE = datetime(2026, 9, 29, 23, 59, 59, 999999, tzinfo=SHANGHAI)  # 25 September is a holiday
@@ -27,17 +28,23 @@ async def about_deadlines(announced: Any, clock: str = "unit") -> list[str]:
 
 
 async def reply(kit: Kit, made: Ticket, at: datetime) -> None:
-    calendar = await kit.calendars.current()
+    rules = await operations.rules_at(kit, now=at)
     async with kit.db.transaction() as tx:
         step = Step(ticket_id=made.id, actor="u-1")
-        await operations.reply(tx, step=step, text="已修复", calendar=calendar, now=at)
+        await operations.reply(tx, step=step, answer=Reply.of("已修复"), rules=rules, now=at)
+
+
+async def sign(kit: Kit, made: Ticket) -> Ticket:
+    rules = await operations.rules_at(kit, now=NOW)
+    async with kit.db.transaction() as tx:
+        step = Step(ticket_id=made.id, actor="u-1")
+        return await operations.sign(tx, step=step, rules=rules, now=NOW)
 
 
 @pytest.fixture
 async def signed(kit: Kit, filed: Any) -> Ticket:
     made: Ticket = await filed(NOW, unit="A3")
-    async with kit.db.transaction() as tx:
-        return await operations.sign(tx, step=Step(ticket_id=made.id, actor="u-1"), now=NOW)
+    return await sign(kit, made)
 
 
 async def test_a_deadline_is_warned_of_once_and_missed_once_and_never_early(
@@ -117,8 +124,7 @@ async def test_replies_and_sweeps_at_once_tell_of_each_ticket_once(
 ) -> None:
     tickets = [await filed(NOW, unit="A3") for _ in range(12)]
     for each in tickets:
-        async with kit.db.transaction() as tx:
-            await operations.sign(tx, step=Step(ticket_id=each.id, actor="u-1"), now=NOW)
+        await sign(kit, each)
     late = DUE + timedelta(minutes=1)
 
     await asyncio.gather(
@@ -177,9 +183,9 @@ async def test_a_settled_ticket_keeps_the_days_it_was_counted_by(
     async with kit.db.reading() as reads:
         found = await queries.one(reads, signed.id, seen_by=None)
         imported = await queries.imported_years(reads)
-        pinned = (await reads.execute(select(ticket_table.c.reply_calendar))).scalar_one()
+        term = (await reads.execute(select(assignment.c.reply_term))).scalar_one()
 
     assert found.reply_term is not None
     explained = found.reply_term.explain(await kit.calendars.current(), imported)
-    assert pinned == explained.calendar_version == "2026v1"
+    assert term["calendar"] == explained.calendar_version == "2026v1"
     assert explained.due == found.reply_term.due_at == DUE

@@ -247,6 +247,10 @@ class PolicyShelf(Generic[PolicyT]):
                 return each
         raise NoPolicy(f"没有第{version}版规则（{self._kind.file}）")
 
+    async def all(self) -> list[PolicyT]:
+        """Every version, the earlier in force first."""
+        return list(await self._all())
+
     async def _all(self) -> list[PolicyT]:
         if time.monotonic() - self._read_at > _CACHE_SECONDS or not self._versions:
             name = self._name or self._kind.packaged().name

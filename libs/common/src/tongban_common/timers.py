@@ -118,6 +118,7 @@ class OnDue(Generic[AggregateT]):
     missed: Callable[[Transaction, AggregateT, Due], Awaitable[object]]
     approaching: Callable[[Transaction, AggregateT, Due], Awaitable[object]] | None = None
     rescheduled: Callable[[Transaction, AggregateT, Due, datetime], Awaitable[object]] | None = None
+    due_of: Callable[[AggregateT, Due, WorkingCalendar], datetime] | None = None
 
 
 def on_due(
@@ -128,9 +129,13 @@ def on_due(
     approaching: Callable[[Transaction, AggregateT, Due], Awaitable[object]] | None = None,
     rescheduled: Callable[[Transaction, AggregateT, Due, datetime], Awaitable[object]]
     | None = None,
+    due_of: Callable[[AggregateT, Due, WorkingCalendar], datetime] | None = None,
 ) -> OnDue[AggregateT]:
-    """What a service does about one kind of deadline. `rescheduled` gets the old due moment."""
-    return OnDue(kind, lock, missed, approaching, rescheduled)
+    """What a service does about one kind of deadline. `rescheduled` gets the old due moment.
+
+    `due_of` computes the due moment under a new calendar where start and limit alone do not say it.
+    """
+    return OnDue(kind, lock, missed, approaching, rescheduled, due_of)
 
 
 async def arm(tx: Transaction, deadline: Deadline) -> None:
@@ -162,6 +167,77 @@ async def disarm(tx: Transaction, *, subject: str, now: datetime, kind: str | No
     if kind is not None:
         statement = statement.where(timer.c.kind == kind)
     await tx.connection.execute(statement.values(state="disarmed", settled_at=now))
+
+
+_WIND = text(
+    """
+    WITH armed AS (
+      SELECT * FROM unnest(
+        CAST(:kinds AS text[]), CAST(:subjects AS text[]), CAST(:starts AS timestamptz[]),
+        CAST(:amounts AS integer[]), CAST(:units AS text[]), CAST(:clauses AS text[]),
+        CAST(:calendars AS text[]), CAST(:dues AS timestamptz[]), CAST(:warns AS timestamptz[])
+      ) AS a (kind, subject, start_at, amount, unit, clause, calendar_version, due_at, warn_at)
+    ), overtaken AS (
+      SELECT t.subject, t.kind, t.due_at FROM timer t JOIN armed USING (subject, kind)
+      WHERE t.state = 'armed' AND t.due_at < :now
+    ), gone AS (
+      UPDATE timer t SET state = 'disarmed', settled_at = :now
+      FROM unnest(CAST(:gone_subjects AS text[]), CAST(:gone_kinds AS text[])) AS g (subject, kind)
+      WHERE t.subject = g.subject AND t.kind = g.kind AND t.state = 'armed' AND t.due_at >= :now
+    ), wound AS (
+      INSERT INTO timer (kind, subject, start_at, amount, unit, clause, calendar_version, due_at,
+                         warn_at, state)
+      SELECT armed.*, 'armed' FROM armed
+      ON CONFLICT (subject, kind) WHERE state = 'armed' DO UPDATE SET
+        start_at = excluded.start_at, amount = excluded.amount, unit = excluded.unit,
+        clause = excluded.clause, calendar_version = excluded.calendar_version,
+        due_at = excluded.due_at, warn_at = excluded.warn_at, warned_at = NULL
+    )
+    SELECT * FROM overtaken
+    """
+).columns(timer.c.subject, timer.c.kind, timer.c.due_at)
+
+
+@dataclass(frozen=True, slots=True)
+class Overtaken:
+    """A timer that had run out, unseen by any sweep, when it was set anew: say so, for it will not.
+
+    The caller holds the lock of its matter, so that no sweep is just about to.
+    """
+
+    subject: str
+    kind: str
+    due_at: datetime
+
+
+async def wind(
+    tx: Transaction,
+    *,
+    armed: Sequence[Deadline] = (),
+    gone: Sequence[tuple[str, str]] = (),
+    now: datetime,
+) -> list[Overtaken]:
+    """Arm (or set anew) some timers and disarm others, by (subject, kind), in one statement."""
+    if not armed and not gone:
+        return []
+    rows = await tx.connection.execute(
+        _WIND,
+        {
+            "now": now,
+            "gone_subjects": [subject for subject, _ in gone],
+            "gone_kinds": [kind for _, kind in gone],
+            "kinds": [each.kind for each in armed],
+            "subjects": [each.subject for each in armed],
+            "starts": [each.start_at for each in armed],
+            "amounts": [each.limit.amount for each in armed],
+            "units": [each.limit.unit for each in armed],
+            "clauses": [each.limit.clause for each in armed],
+            "calendars": [each.calendar_version for each in armed],
+            "dues": [each.due_at for each in armed],
+            "warns": [each.warn_at for each in armed],
+        },
+    )
+    return [Overtaken(row.subject, row.kind, row.due_at) for row in rows]
 
 
 async def next_due(connection: AsyncConnection) -> datetime | None:
@@ -246,17 +322,13 @@ class Sweeper:
 
     async def _move(self, due: Due, new_due_at: datetime, calendar: WorkingCalendar) -> int:
         handler = self._handlers[due.kind]
-        shift = new_due_at - due.due_at
-        moved = replace(
-            due,
-            due_at=new_due_at,
-            warn_at=None if due.warn_at is None else due.warn_at + shift,
-            calendar_version=calendar.version_for(
-                due.start_at.astimezone(SHANGHAI).date(), new_due_at.astimezone(SHANGHAI).date()
-            ),
-        )
         async with self._db.transaction() as tx:
             aggregate = await handler.lock(tx, due.subject)
+            if handler.due_of is not None:
+                new_due_at = handler.due_of(aggregate, due, calendar)
+            if new_due_at == due.due_at:
+                return 0
+            moved = _moved(due, new_due_at, calendar)
             taken = await _set(
                 tx,
                 due,
@@ -271,6 +343,18 @@ class Sweeper:
                 await handler.rescheduled(tx, aggregate, moved, due.due_at)
         DEADLINES.labels(due.kind, "rescheduled").inc()
         return 1
+
+
+def _moved(due: Due, new_due_at: datetime, calendar: WorkingCalendar) -> Due:
+    shift = new_due_at - due.due_at
+    return replace(
+        due,
+        due_at=new_due_at,
+        warn_at=None if due.warn_at is None else due.warn_at + shift,
+        calendar_version=calendar.version_for(
+            due.start_at.astimezone(SHANGHAI).date(), new_due_at.astimezone(SHANGHAI).date()
+        ),
+    )
 
 
 async def _set(tx: Transaction, due: Due, condition: str | None, **values: object) -> bool:

@@ -29,6 +29,7 @@ from tongban_common.timers import timer
 from tongban_common.working_days import SHANGHAI, Limit, Unit
 from tongban_hotline_dispatch import operations as hotline
 from tongban_hotline_dispatch.domain.appeal import Appeal, AppealType, Channel, Urgency
+from tongban_hotline_dispatch.domain.assignment import Reply
 from tongban_hotline_dispatch.store import Complainant
 from tongban_intake import operations as intake
 from tongban_intake.operations import Document
@@ -176,15 +177,14 @@ class _Replay:
         """签收、答复、办结 at the moment of the reply: the file knows no other."""
         now = message.replied_at
         step = hotline.Step(ticket_id=ticket_id, actor=ACTOR)
-        calendar = await self._kit.calendars.current()
+        rules = await hotline.rules_at(self._kit, now=now)
         async with self._kit.db.transaction() as tx:
-            await hotline.sign(tx, step=step, now=now)
+            await hotline.sign(tx, step=step, rules=rules, now=now)
         async with self._kit.db.transaction() as tx:
-            ticket = await hotline.reply(
-                tx, step=step, text=message.reply, calendar=calendar, now=now
-            )
+            answer = Reply.of(message.reply)
+            ticket = await hotline.reply(tx, step=step, answer=answer, rules=rules, now=now)
         async with self._kit.db.transaction() as tx:
-            await hotline.close(tx, step=step, now=now)
+            await hotline.close(tx, step=step, rules=rules, now=now)
         self._moves += 3
         if ticket.unit_code is not None and ticket.reply_term is not None:
             overdue = ticket.is_overdue(at=now)

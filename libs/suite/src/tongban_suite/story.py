@@ -29,6 +29,8 @@ from tongban_evaluation.store.rectifications import rectification
 from tongban_evaluation.store.reviews import invitation
 from tongban_hotline_dispatch import operations as hotline
 from tongban_hotline_dispatch.domain.appeal import Appeal, AppealType, Channel, Urgency
+from tongban_hotline_dispatch.domain.assignment import Reply
+from tongban_hotline_dispatch.domain.callback import Heard, Mark, Resolved
 from tongban_hotline_dispatch.store import Complainant
 from tongban_intake import operations as intake
 from tongban_intake.domain.case import Applicant, DeliveryMethod, Result
@@ -47,6 +49,8 @@ NEGLECTED = 0.2  # the share of bad reviews whose unit lets the time run out
 CONFIRMED = 0.7  # the share of the ledger's leads that an inspector confirms
 _ATTRIBUTED = "S3-3"  # 超过承诺时限，须归责
 _ACTOR = "demo"
+_REPLY = Reply.of("您反映的问题已现场核实并处理，感谢您的监督。")
+_HEARD = Heard(resolved=Resolved.YES, result=Mark.SATISFIED, process=Mark.SATISFIED)
 
 
 class _Appeal(BaseModel):
@@ -166,24 +170,20 @@ class Story:
             lane.at(_done_by(chance, then, due), answer)
 
         async def sign(then: datetime) -> None:
+            rules = await hotline.rules_at(self._hotline, now=then)
             async with self._hotline.db.transaction() as tx:
-                await hotline.sign(tx, step=step, now=then)
+                await hotline.sign(tx, step=step, rules=rules, now=then)
 
         async def answer(then: datetime) -> None:
-            calendar = await self._hotline.calendars.current()
+            rules = await hotline.rules_at(self._hotline, now=then)
             async with self._hotline.db.transaction() as tx:
-                await hotline.reply(
-                    tx,
-                    step=step,
-                    text="您反映的问题已现场核实并处理，感谢您的监督。",
-                    calendar=calendar,
-                    now=then,
-                )
+                await hotline.reply(tx, step=step, answer=_REPLY, rules=rules, now=then)
             lane.at(then + timedelta(hours=20), close)
 
         async def close(then: datetime) -> None:
+            rules = await hotline.rules_at(self._hotline, now=then)
             async with self._hotline.db.transaction() as tx:
-                await hotline.close(tx, step=step, now=then)
+                await hotline.close(tx, step=step, rules=rules, now=then, heard=_HEARD)
             self._invited(chance, new.ticket_id, then)
 
         lane.at(later, assign)

@@ -22,6 +22,7 @@ from tongban_hotline_dispatch.settings import HotlineSettings
 from tongban_hotline_dispatch.store.exports import EXPORT
 from tongban_hotline_dispatch.store.open311_policy import OPEN311
 from tongban_hotline_dispatch.store.policies import LIMITS
+from tongban_hotline_dispatch.store.process import PROCESS
 
 T = TypeVar("T")
 SERVICE = Service(
@@ -34,7 +35,7 @@ SERVICE = Service(
     routers=(*api.routers, pages.router),
     subscriptions=consumers.subscriptions,
     timers=timers.handlers,
-    policies=(LIMITS, OPEN311, EXPORT),
+    policies=(LIMITS, PROCESS, OPEN311, EXPORT),
 )
 
 

@@ -17,8 +17,11 @@ from tongban_common.service import Parts
 from tongban_common.web import templates
 from tongban_hotline_dispatch import operations, queries
 from tongban_hotline_dispatch.domain.appeal import APPEAL_NAMES, CHANNEL_NAMES, URGENCY_NAMES
+from tongban_hotline_dispatch.domain.assignment import Clock, Reply
 from tongban_hotline_dispatch.domain.importing import COLUMNS, REQUIRED, BadFile
-from tongban_hotline_dispatch.domain.ticket import STATUS_NAMES, Clock, Status, Ticket
+from tongban_hotline_dispatch.domain.moves import STATUS_NAMES, Status
+from tongban_hotline_dispatch.domain.process_tables import TICKET
+from tongban_hotline_dispatch.domain.ticket import Ticket
 from tongban_hotline_dispatch.operations import Rules, Step, acts_for
 from tongban_hotline_dispatch.store import TicketNotFound
 
@@ -26,13 +29,6 @@ router = Router(prefix="/hotline")
 pages = templates("tongban_hotline_dispatch")
 pages.environment.filters["mask_text"] = mask_text
 
-_DONE = {
-    Status.REGISTERED: "登记",
-    Status.ASSIGNED: "派单",
-    Status.SIGNED: "签收",
-    Status.REPLIED: "答复",
-    Status.CLOSED: "办结",
-}
 _NEXT = {
     Status.REGISTERED: "assign",
     Status.ASSIGNED: "sign",
@@ -149,11 +145,11 @@ async def act(
     if move == "assign":
         await operations.assign(tx, step=step, unit_code=unit_code, rules=rules, now=now)
     elif move == "sign":
-        await operations.sign(tx, step=step, now=now)
+        await operations.sign(tx, step=step, rules=rules, now=now)
     elif move == "reply":
-        await operations.reply(tx, step=step, text=text, calendar=rules.calendar, now=now)
+        await operations.reply(tx, step=step, answer=Reply.of(text), rules=rules, now=now)
     else:
-        await operations.close(tx, step=step, now=now)
+        await operations.close(tx, step=step, rules=rules, now=now)
     return RedirectResponse(f"/hotline/tickets/{ticket_id}?said=done", status_code=303)
 
 
@@ -222,7 +218,7 @@ def _next(found: Sequence[queries.TicketLine], page: PageRequest) -> str | None:
 
 
 def _happened(line: queries.HistoryLine) -> Happened:
-    return Happened(line.at, _DONE[line.status], line.actor, line.unit_name or "")
+    return Happened(line.at, TICKET.name_of(line.act), line.actor, line.unit_name or "")
 
 
 def _move(ticket: Ticket, who: Principal) -> str | None:

@@ -14,7 +14,8 @@ from tongban_common.http import PageRequest
 from tongban_common.privacy import Sealer, mask_name, mask_phone
 from tongban_common.working_days import CalendarYear, parse_year
 from tongban_hotline_dispatch.domain.appeal import AppealType, Urgency
-from tongban_hotline_dispatch.domain.ticket import Status, Ticket
+from tongban_hotline_dispatch.domain.moves import Act, Status
+from tongban_hotline_dispatch.domain.ticket import Ticket
 from tongban_hotline_dispatch.store import (
     TicketNotFound,
     complainant,
@@ -23,7 +24,7 @@ from tongban_hotline_dispatch.store import (
     unit,
 )
 from tongban_hotline_dispatch.store.complainants import opened
-from tongban_hotline_dispatch.store.tickets import ticket_of
+from tongban_hotline_dispatch.store.tickets import shares_of, ticket_of
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -74,6 +75,7 @@ class TicketLine:
 @dataclass(frozen=True, slots=True, kw_only=True)
 class HistoryLine:
     version: int
+    act: Act
     status: Status
     at: datetime
     actor: str
@@ -131,9 +133,12 @@ async def tickets(
 async def one(reads: AsyncConnection, ticket_id: UUID, *, seen_by: str | None) -> Ticket:
     """The ticket as it stands; another unit's is as if it were not there. Raises TicketNotFound."""
     row = (await reads.execute(select(ticket).where(ticket.c.id == ticket_id))).one_or_none()
-    if row is None or (seen_by is not None and row.unit_code != seen_by):
+    if row is None:
         raise TicketNotFound("没有这个工单")
-    return ticket_of(row)
+    found = ticket_of(row, await shares_of(reads, row))
+    if seen_by is not None and not found.is_with(seen_by):
+        raise TicketNotFound("没有这个工单")
+    return found
 
 
 async def progress(reads: AsyncConnection, *, ticket_no: str, query_code: str) -> Ticket:
@@ -144,7 +149,7 @@ async def progress(reads: AsyncConnection, *, ticket_no: str, query_code: str) -
     row = rows.one_or_none()
     if row is None:
         raise TicketNotFound("没有查到：请核对工单编号和查询码")
-    return ticket_of(row)
+    return ticket_of(row, await shares_of(reads, row))
 
 
 async def history(reads: AsyncConnection, ticket_id: UUID) -> Sequence[HistoryLine]:
@@ -157,6 +162,7 @@ async def history(reads: AsyncConnection, ticket_id: UUID) -> Sequence[HistoryLi
     return [
         HistoryLine(
             version=row.version,
+            act=Act(row.act),
             status=Status(row.status),
             at=row.at,
             actor=row.actor,

@@ -32,6 +32,7 @@ SHARES = {
     Unit.WORKING_DAYS: Decimal("0.8"),
     Unit.NATURAL_DAYS: Decimal("0.8"),
     Unit.HOURS: Decimal("0.5"),
+    Unit.MINUTES: Decimal("0.5"),
 }
 
 

@@ -33,6 +33,15 @@ class Unit(StrEnum):
     WORKING_DAYS = "working_days"  # 工作日
     NATURAL_DAYS = "natural_days"  # 自然日
     HOURS = "hours"  # 小时
+    MINUTES = "minutes"  # 分钟
+
+    @property
+    def is_elapsed(self) -> bool:
+        """Runs by the clock, day and night, whatever day it is."""
+        return self in {Unit.HOURS, Unit.MINUTES}
+
+
+_ELAPSED = {Unit.HOURS: "小时", Unit.MINUTES: "分钟"}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -114,6 +123,8 @@ class WorkingCalendar:
                 return _end_of(self._nth_working_day(last - ONE_DAY, 1))
             case Unit.HOURS:
                 return _local(start) + timedelta(hours=_checked(limit.amount))
+            case Unit.MINUTES:
+                return _local(start) + timedelta(minutes=_checked(limit.amount))
 
     def explain(self, start: datetime, limit: Limit) -> Explanation:
         """Every day of the limit, counted or skipped and why."""
@@ -125,7 +136,7 @@ class WorkingCalendar:
             limit=limit,
             days=tuple(self._explained(first, last, limit)),
             calendar_version=self.version_for(first, last),
-            provisional=limit.unit is not Unit.HOURS and self.is_provisional(first, last),
+            provisional=not limit.unit.is_elapsed and self.is_provisional(first, last),
             rule=_rule(begun, due, limit),
         )
 
@@ -183,9 +194,9 @@ class WorkingCalendar:
             case Unit.NATURAL_DAYS:
                 yield _not_counted(first)
                 yield from self._natural_days_explained(first, last, limit.amount)
-            case Unit.HOURS:
+            case Unit.HOURS | Unit.MINUTES:
                 for day in _days(first - ONE_DAY, last):
-                    reason = "按小时连续计算，不扣除休息日"
+                    reason = f"按{_ELAPSED[limit.unit]}连续计算，不扣除休息日"
                     yield DayExplained(day=day, counted=True, number=None, reason=reason)
 
     def _working_days_explained(self, first: date, last: date) -> Iterator[DayExplained]:
@@ -253,9 +264,10 @@ def _rule(start: datetime, due: datetime, limit: Limit) -> str:
                 f"自{_date(start)}起{n}日（自然日，含本数），起算日不计入，至第{n}日24时止，"
                 "该日为休息日或者节假日的，顺延至其后第一个工作日"
             )
-        case Unit.HOURS:
+        case Unit.HOURS | Unit.MINUTES:
             return (
-                f"自{_minute(start)}起{n}小时，连续计算，不扣除休息日和节假日，至{_minute(due)}止"
+                f"自{_minute(start)}起{n}{_ELAPSED[limit.unit]}，连续计算，"
+                f"不扣除休息日和节假日，至{_minute(due)}止"
             )
 
 

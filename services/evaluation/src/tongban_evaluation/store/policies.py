@@ -29,7 +29,7 @@ class DaysRule(_Part):
 
     @model_validator(mode="after")
     def _is_in_days(self) -> Self:
-        if self.unit is Unit.HOURS:
+        if self.unit.is_elapsed:
             raise ValueError("评价时限应以日计")
         return self
 

@@ -1,10 +1,20 @@
 """HTTP in, HTTP out. Translates; decides nothing."""
 
-from tongban_hotline_dispatch.api import exports, imports, open311, open311_staff, tickets
+from tongban_hotline_dispatch.api import (
+    bulk,
+    exports,
+    imports,
+    open311,
+    open311_staff,
+    process,
+    tickets,
+)
 
 routers = (
+    bulk.router,
     tickets.router,
     tickets.public,
+    process.router,
     imports.router,
     exports.router,
     open311.router,

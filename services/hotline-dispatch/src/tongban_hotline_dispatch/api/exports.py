@@ -16,7 +16,7 @@ from tongban_common.service import Kit, Parts
 from tongban_common.working_days import SHANGHAI
 from tongban_hotline_dispatch import queries
 from tongban_hotline_dispatch.domain.appeal import APPEAL_NAMES, URGENCY_NAMES
-from tongban_hotline_dispatch.domain.ticket import STATUS_NAMES, Status
+from tongban_hotline_dispatch.domain.moves import STATUS_NAMES, Status
 from tongban_hotline_dispatch.operations import acts_for
 from tongban_hotline_dispatch.operations.exports import Taking, UnknownReason, record_export
 from tongban_hotline_dispatch.queries import Filters, TicketLine

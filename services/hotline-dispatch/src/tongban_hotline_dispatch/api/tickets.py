@@ -4,7 +4,7 @@ from typing import Annotated
 from uuid import UUID
 
 from fastapi import Depends, Path, Query, Response
-from pydantic import Field
+from pydantic import AwareDatetime, Field, StringConstraints
 
 from tongban_common.auth import Principal, require
 from tongban_common.bodies import Body
@@ -26,7 +26,9 @@ from tongban_common.privacy import Sealer
 from tongban_common.service import Parts
 from tongban_hotline_dispatch import operations, queries
 from tongban_hotline_dispatch.api.views import (
+    AssignmentView,
     DeadlineView,
+    HistoryView,
     LineView,
     PageView,
     PersonView,
@@ -36,8 +38,13 @@ from tongban_hotline_dispatch.api.views import (
     TicketView,
 )
 from tongban_hotline_dispatch.domain.appeal import Appeal, AppealType, Channel, Urgency
+from tongban_hotline_dispatch.domain.assignment import EmptyReply, Reply
+from tongban_hotline_dispatch.domain.callback import Heard, Mark, Resolved
+from tongban_hotline_dispatch.domain.closing import CallbackDue
 from tongban_hotline_dispatch.domain.importing import PHONE
-from tongban_hotline_dispatch.domain.ticket import IllegalMove, NotYourTicket, Status
+from tongban_hotline_dispatch.domain.moves import IllegalMove, Status
+from tongban_hotline_dispatch.domain.process import UnknownReason
+from tongban_hotline_dispatch.domain.ticket import NotYourTicket
 from tongban_hotline_dispatch.operations import Rules, Step, acts_for
 from tongban_hotline_dispatch.store import Complainant, TicketNotFound, UnitNotFound
 from tongban_hotline_dispatch.store.tickets import AlreadyTakenIn
@@ -45,7 +52,8 @@ from tongban_hotline_dispatch.store.tickets import AlreadyTakenIn
 router = Router(prefix="/hotline/v1/tickets", tags=["工单"])
 public = Router(prefix="/hotline/v1/progress", tags=["进度查询"])
 
-_MOVE_REFUSALS = (TicketNotFound, IllegalMove, ChangedMeanwhile, IfMatchMissing, NotYourTicket)
+MOVE_REFUSALS = (TicketNotFound, IllegalMove, ChangedMeanwhile, IfMatchMissing, NotYourTicket)
+Short = Annotated[str, StringConstraints(min_length=1, max_length=500)]
 TicketId = Annotated[UUID, Path(description="工单标识")]
 
 
@@ -75,6 +83,14 @@ class RegisterRequest(Body):
     content: str = Field(min_length=1, max_length=20_000)
     person: PersonRequest = PersonRequest()
     wants_reply: bool = True
+    wants_callback: bool = True
+    upstream_due: AwareDatetime | None = Field(default=None, description="上级平台要求的期限")
+    statutory_due: AwareDatetime | None = Field(default=None, description="法定期限")
+    lacks_facts: bool = Field(default=False, description="要素不全，等待补充")
+    disposition: str | None = Field(default=None, max_length=64, description="引导情形")
+    answer: str | None = Field(
+        default=None, min_length=1, max_length=20_000, description="直接答复"
+    )
 
     def appeal(self) -> Appeal:
         return Appeal(
@@ -85,6 +101,8 @@ class RegisterRequest(Body):
             matter_code=self.matter_code,
             title=self.title,
             content=self.content,
+            upstream_due=self.upstream_due,
+            statutory_due=self.statutory_due,
         )
 
 
@@ -93,10 +111,48 @@ class AssignRequest(Body):
 
 
 class ReplyRequest(Body):
-    text: str = Field(min_length=1, max_length=20_000, description="答复内容")
+    text: str = Field(min_length=1, max_length=20_000, description="公开答复内容")
+    internal: str | None = Field(default=None, max_length=20_000, description="内部办理情况")
+    citations: list[Short] = Field(default=[], max_length=50, description="政策文号")
+    evidence: list[Short] = Field(default=[], max_length=50, description="办理凭证")
+    is_resolved: bool = True
+
+    def reply(self) -> Reply:
+        return Reply(
+            internal=self.internal or self.text,
+            public=self.text,
+            citations=tuple(self.citations),
+            evidence=tuple(self.evidence),
+            is_resolved=self.is_resolved,
+        )
 
 
-@router.post("", status_code=201, summary="登记诉求", responses=refusals(AlreadyTakenIn))
+class HeardRequest(Body):
+    """回访结果."""
+
+    resolved: Resolved
+    result: Mark = Field(description="对结果是否满意")
+    process: Mark = Field(description="对过程是否满意")
+    no_redo: str | None = Field(default=None, max_length=64, description="不再重办的事由")
+    note: str | None = Field(default=None, max_length=2000)
+
+    def heard(self) -> Heard:
+        return Heard(
+            resolved=self.resolved,
+            result=self.result,
+            process=self.process,
+            no_redo=self.no_redo,
+            note=self.note,
+        )
+
+
+class CloseRequest(Body):
+    heard: HeardRequest | None = None
+
+
+@router.post(
+    "", status_code=201, summary="登记诉求", responses=refusals(AlreadyTakenIn, UnknownReason)
+)
 async def register(
     body: RegisterRequest,
     response: Response,
@@ -113,6 +169,10 @@ async def register(
         person=Complainant(**body.person.model_dump()),
         actor=who.subject,
         wants_reply=body.wants_reply,
+        wants_callback=body.wants_callback,
+        lacks_facts=body.lacks_facts,
+        disposition=body.disposition,
+        answer=body.answer,
     )
     ticket = await operations.register(tx, new=new, rules=rules, sealer=Sealer(kit.secret), now=now)
     response.headers["Location"] = f"/hotline/v1/tickets/{ticket.id}"
@@ -156,7 +216,16 @@ async def read(
     return TicketDetailView(
         **TicketView.of(ticket, now=now).model_dump(),
         person=PersonView(name=person.name, phone=person.phone),
+        assignments=[AssignmentView.of(each) for each in ticket.assignments],
     )
+
+
+@router.get("/{ticket_id}/history", summary="办理经过", responses=refusals(TicketNotFound))
+async def history(
+    ticket_id: TicketId, reads: Reads, who: Principal = require("ticket:read")
+) -> list[HistoryView]:
+    await queries.one(reads, ticket_id, seen_by=acts_for(who))
+    return [HistoryView.of(line) for line in await queries.history(reads, ticket_id)]
 
 
 @router.get("/{ticket_id}/deadlines", summary="期限逐日说明", responses=refusals(TicketNotFound))
@@ -173,7 +242,7 @@ async def deadlines(
 
 
 @router.post(
-    "/{ticket_id}/assign", summary="派单", responses=refusals(*_MOVE_REFUSALS, UnitNotFound)
+    "/{ticket_id}/assign", summary="派单", responses=refusals(*MOVE_REFUSALS, UnitNotFound)
 )
 async def assign(
     ticket_id: TicketId,
@@ -185,27 +254,28 @@ async def assign(
     now: Now,
     who: Principal = require("ticket:assign"),
 ) -> TicketView:
-    step = _step(ticket_id, who, expected)
+    step = step_of(ticket_id, who, expected)
     ticket = await operations.assign(tx, step=step, unit_code=body.unit_code, rules=rules, now=now)
     tag(response, ticket.version)
     return TicketView.of(ticket, now=now)
 
 
-@router.post("/{ticket_id}/sign", summary="签收", responses=refusals(*_MOVE_REFUSALS))
+@router.post("/{ticket_id}/sign", summary="签收", responses=refusals(*MOVE_REFUSALS))
 async def sign(
     ticket_id: TicketId,
     expected: IfMatch,
     response: Response,
+    rules: InForce,
     tx: Tx,
     now: Now,
     who: Principal = require("ticket:sign"),
 ) -> TicketView:
-    ticket = await operations.sign(tx, step=_step(ticket_id, who, expected), now=now)
+    ticket = await operations.sign(tx, step=step_of(ticket_id, who, expected), rules=rules, now=now)
     tag(response, ticket.version)
     return TicketView.of(ticket, now=now)
 
 
-@router.post("/{ticket_id}/reply", summary="答复", responses=refusals(*_MOVE_REFUSALS))
+@router.post("/{ticket_id}/reply", summary="答复", responses=refusals(*MOVE_REFUSALS, EmptyReply))
 async def reply(
     ticket_id: TicketId,
     body: ReplyRequest,
@@ -216,22 +286,31 @@ async def reply(
     now: Now,
     who: Principal = require("ticket:reply"),
 ) -> TicketView:
-    step = _step(ticket_id, who, expected)
-    ticket = await operations.reply(tx, step=step, text=body.text, calendar=rules.calendar, now=now)
+    step = step_of(ticket_id, who, expected)
+    ticket = await operations.reply(tx, step=step, answer=body.reply(), rules=rules, now=now)
     tag(response, ticket.version)
     return TicketView.of(ticket, now=now)
 
 
-@router.post("/{ticket_id}/close", summary="办结", responses=refusals(*_MOVE_REFUSALS))
+@router.post(
+    "/{ticket_id}/close",
+    summary="办结",
+    responses=refusals(*MOVE_REFUSALS, CallbackDue, UnknownReason),
+)
 async def close(
     ticket_id: TicketId,
     expected: IfMatch,
     response: Response,
+    rules: InForce,
     tx: Tx,
     now: Now,
+    body: CloseRequest | None = None,
     who: Principal = require("ticket:close"),
 ) -> TicketView:
-    ticket = await operations.close(tx, step=_step(ticket_id, who, expected), now=now)
+    """With the callback's result, or without where the policy asks for no callback."""
+    heard = None if body is None or body.heard is None else body.heard.heard()
+    step = step_of(ticket_id, who, expected)
+    ticket = await operations.close(tx, step=step, rules=rules, now=now, heard=heard)
     tag(response, ticket.version)
     return TicketView.of(ticket, now=now)
 
@@ -248,5 +327,5 @@ async def progress(
     return ProgressView.of(ticket)
 
 
-def _step(ticket_id: UUID, who: Principal, expected: int) -> Step:
+def step_of(ticket_id: UUID, who: Principal, expected: int) -> Step:
     return Step(ticket_id=ticket_id, actor=who.subject, unit=acts_for(who), seen_version=expected)

@@ -9,8 +9,10 @@ from tongban_common.privacy import mask_text
 from tongban_common.working_days import SHANGHAI, Explanation
 from tongban_hotline_dispatch import queries
 from tongban_hotline_dispatch.domain.appeal import AppealType, Channel, Urgency
+from tongban_hotline_dispatch.domain.assignment import AskKind, Assignment, Clock, Role
 from tongban_hotline_dispatch.domain.deadlines import Term
-from tongban_hotline_dispatch.domain.ticket import Clock, Status, Ticket
+from tongban_hotline_dispatch.domain.moves import Act, State, Status
+from tongban_hotline_dispatch.domain.ticket import Ticket
 
 
 class TicketView(BaseModel):
@@ -31,6 +33,9 @@ class TicketView(BaseModel):
     replied_at: AwareDatetime | None
     reply: str | None
     is_overdue: bool
+    is_supervised: bool
+    disposition: str | None
+    parent_id: UUID | None
     version: int
 
     @classmethod
@@ -54,6 +59,9 @@ class TicketView(BaseModel):
             replied_at=_local(ticket.replied_at),
             reply=None if ticket.reply is None else mask_text(ticket.reply),
             is_overdue=ticket.is_overdue(at=now),
+            is_supervised=ticket.is_supervised,
+            disposition=ticket.disposition,
+            parent_id=ticket.parent_id,
             version=ticket.version,
         )
 
@@ -71,8 +79,93 @@ class PersonView(BaseModel):
     phone: str | None
 
 
+class AskView(BaseModel):
+    kind: AskKind
+    asked_at: AwareDatetime
+    grounds: dict[str, str | int | bool | None]
+    decision_due: AwareDatetime
+    is_granted: bool | None
+    decided_at: AwareDatetime | None
+    note: str | None
+
+
+class AssignmentView(BaseModel):
+    """One unit's share (承办单)."""
+
+    no: int
+    unit_code: str
+    role: Role
+    state: State
+    parent_no: int | None
+    is_forced: bool
+    is_auto_signed: bool
+    assigned_at: AwareDatetime
+    reply_due: AwareDatetime
+    signed_at: AwareDatetime | None
+    contacted_at: AwareDatetime | None
+    replied_at: AwareDatetime | None
+    was_late: bool
+    extensions: int
+    asks: list[AskView]
+
+    @classmethod
+    def of(cls, share: Assignment) -> "AssignmentView":
+        return cls(
+            no=share.no,
+            unit_code=share.unit_code,
+            role=share.role,
+            state=share.state,
+            parent_no=share.parent_no,
+            is_forced=share.is_forced,
+            is_auto_signed=share.is_auto_signed,
+            assigned_at=share.assigned_at.astimezone(SHANGHAI),
+            reply_due=share.reply_term.due_at.astimezone(SHANGHAI),
+            signed_at=_local(share.signed_at),
+            contacted_at=_local(share.contacted_at),
+            replied_at=_local(share.replied_at),
+            was_late=share.was_late,
+            extensions=share.extensions,
+            asks=[
+                AskView(
+                    kind=ask.kind,
+                    asked_at=ask.asked_at.astimezone(SHANGHAI),
+                    grounds={
+                        name: mask_text(said) if isinstance(said, str) else said
+                        for name, said in ask.grounds.items()
+                    },
+                    decision_due=ask.term.due_at.astimezone(SHANGHAI),
+                    is_granted=ask.is_granted,
+                    decided_at=_local(ask.decided_at),
+                    note=None if ask.note is None else mask_text(ask.note),
+                )
+                for ask in share.asks
+            ],
+        )
+
+
+class HistoryView(BaseModel):
+    version: int
+    act: Act
+    status: Status
+    at: AwareDatetime
+    actor: str
+    unit_name: str | None
+
+    @classmethod
+    def of(cls, line: queries.HistoryLine) -> "HistoryView":
+        return cls(
+            version=line.version,
+            act=line.act,
+            status=line.status,
+            at=line.at.astimezone(SHANGHAI),
+            actor=line.actor,
+            unit_name=line.unit_name,
+        )
+
+
 class TicketDetailView(TicketView):
     person: PersonView
+    assignments: list[AssignmentView]
 
 
 class LineView(BaseModel):

@@ -1,6 +1,7 @@
 """What a citizen brings to the hotline (诉求): by which way, of which kind, how urgent."""
 
 from dataclasses import dataclass
+from datetime import datetime
 from enum import StrEnum
 
 
@@ -94,3 +95,5 @@ class Appeal:
     matter_code: str | None  # 事项: a leaf of the city's catalogue, where one is in use
     title: str
     content: str
+    upstream_due: datetime | None = None  # the upper platform's own deadline
+    statutory_due: datetime | None = None  # a longer term that a law sets

@@ -1,14 +1,15 @@
 """The limits of a ticket (时限): which rule of the policy applies, when it is due, when to warn."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
-from datetime import datetime, time
+from datetime import date, datetime, time, timedelta
 from decimal import Decimal
 
 from tongban_common.errors import RuleViolation
 from tongban_common.working_days import (
     SHANGHAI,
     CalendarYear,
+    DayExplained,
     Explanation,
     Limit,
     Unit,
@@ -17,6 +18,14 @@ from tongban_common.working_days import (
     statutory_year,
 )
 from tongban_hotline_dispatch.domain.appeal import Appeal, AppealType, Urgency
+
+_ONE_DAY = timedelta(days=1)
+_UNIT_NAMES = {
+    Unit.WORKING_DAYS: "个工作日",
+    Unit.NATURAL_DAYS: "日",
+    Unit.HOURS: "小时",
+    Unit.MINUTES: "分钟",
+}
 
 
 class NoRule(RuleViolation):
@@ -69,24 +78,114 @@ class ReplyRule:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Pause:
+    """A time in which the clocks stood still (挂起).
+
+    In a limit of days, the day on which it began and those up to the day before it ended do not
+    count; in a limit of hours its whole length does not.
+    """
+
+    reason: str
+    from_at: datetime
+    to_at: datetime
+
+    def covers(self, day: date) -> bool:
+        return _day(self.from_at) <= day < _day(self.to_at)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Term:
     """One clock of a ticket with all that it was computed from."""
 
     start_at: datetime
-    limit: Limit
+    limit: Limit  # an approved extension is part of it
     due_at: datetime
     warn_at: datetime | None
     policy: str  # the set of rules and its version
     calendar_version: str
+    pauses: tuple[Pause, ...] = ()
+    extended_by: int = 0  # how much of the limit is extension
+    cap_at: datetime | None = None  # an upper platform's deadline, which goes before
+    floor_at: datetime | None = None  # a longer term set by law
 
     def has_run_out(self, *, at: datetime) -> bool:
         """The due instant itself is in time (含本数)."""
         return at > self.due_at
 
+    def left(self, calendar: WorkingCalendar) -> tuple[datetime, Limit]:
+        """What is left after the last pause: from when, and how much."""
+        start, limit = self.start_at, self.limit
+        for pause in self.pauses:
+            if limit.unit.is_elapsed:
+                start += pause.to_at - pause.from_at
+                continue
+            last = _day(pause.from_at) - _ONE_DAY
+            if limit.unit is Unit.WORKING_DAYS:
+                used = calendar.working_days_between(_day(start), last)
+            else:
+                used = max(0, (last - _day(start)).days)
+            limit = replace(limit, amount=max(1, limit.amount - used))
+            resumed = datetime.combine(_day(pause.to_at) - _ONE_DAY, time.min, tzinfo=SHANGHAI)
+            start = max(start, resumed)
+        return start, limit
+
+    def due_under(self, calendar: WorkingCalendar) -> datetime:
+        due_at = calendar.due(*self.left(calendar))
+        if self.floor_at is not None:
+            due_at = max(due_at, self.floor_at)
+        return due_at if self.cap_at is None else min(due_at, self.cap_at)
+
     def explain(self, calendar: WorkingCalendar, imported: Iterable[CalendarYear]) -> Explanation:
-        """Every day of the term, counted or skipped and why, by the calendar it was pinned to."""
+        """Every day of the term, counted, skipped or paused, by the calendar it was pinned to."""
         pinned = as_pinned(calendar, self.calendar_version, imported)
-        return pinned.explain(self.start_at, self.limit)
+        plain = pinned.explain(self.start_at, self.limit)
+        if plain.due == self.due_at and not self.pauses and not self.extended_by:
+            return plain
+        return replace(
+            plain,
+            due=self.due_at.astimezone(SHANGHAI),
+            days=tuple(self._days(pinned)),
+            calendar_version=self.calendar_version,
+            rule=plain.rule + self._exceptions(),
+        )
+
+    def _exceptions(self) -> str:
+        said = [f"{pause.reason}期间挂起，不计入" for pause in self.pauses]
+        if self.extended_by:
+            said.insert(0, f"其中延期{self.extended_by}{_UNIT_NAMES[self.limit.unit]}")
+        if self.cap_at is not None:
+            said.append("上级平台的期限在先的，从其期限")
+        if self.floor_at is not None:
+            said.append("法定期限更长的，从其期限")
+        return "".join(f"；{each}" for each in said)
+
+    def _days(self, calendar: WorkingCalendar) -> Iterator[DayExplained]:
+        first, last = _day(self.start_at), _day(self.due_at)
+        number = 0
+        for offset in range((last - first).days + 1):
+            day = first + offset * _ONE_DAY
+            counted, reason = self._counted(calendar, day, number)
+            counted = counted and (offset > 0 or self.limit.unit.is_elapsed)
+            number += counted
+            yield DayExplained(
+                day=day,
+                counted=counted,
+                number=number if counted and not self.limit.unit.is_elapsed else None,
+                reason=reason if offset or self.limit.unit.is_elapsed else "起算日不计入",
+            )
+
+    def _counted(self, calendar: WorkingCalendar, day: date, so_far: int) -> tuple[bool, str]:
+        pause = next((each for each in self.pauses if each.covers(day)), None)
+        if pause is not None:
+            return False, f"挂起（{pause.reason}），不计入"
+        if self.limit.unit.is_elapsed:
+            return True, "连续计算，不扣除休息日"
+        reason = calendar.in_force(day.year).reason(day)
+        if so_far >= self.limit.amount:
+            return False, f"{reason}，期限届满日顺延"
+        counted = self.limit.unit is Unit.NATURAL_DAYS or calendar.is_working_day(day)
+        is_extension = counted and so_far >= self.limit.amount - self.extended_by
+        return counted, f"{reason}（延期）" if is_extension else reason
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -119,30 +218,43 @@ class ReplyLimits:
 
     def term(self, calendar: WorkingCalendar, limit: Limit, *, start_at: datetime) -> Term:
         due_at = calendar.due(start_at, limit)
-        return Term(
+        term = Term(
             start_at=start_at,
             limit=limit,
             due_at=due_at,
-            warn_at=self._warn_at(calendar, limit, start_at, due_at),
+            warn_at=None,
             policy=self.policy,
-            calendar_version=calendar.version_for(
-                start_at.astimezone(SHANGHAI).date(), due_at.astimezone(SHANGHAI).date()
-            ),
+            calendar_version=_version(calendar, start_at, due_at),
         )
+        return replace(term, warn_at=self._warn_at(calendar, term))
 
-    def _warn_at(
-        self, calendar: WorkingCalendar, limit: Limit, start_at: datetime, due_at: datetime
-    ) -> datetime | None:
+    def rewound(self, calendar: WorkingCalendar, term: Term) -> Term:
+        """The term with its due moment computed anew, after a pause, an extension or a cap."""
+        due_at = term.due_under(calendar)
+        version = _version(calendar, term.start_at, due_at)
+        term = replace(term, due_at=due_at, calendar_version=version)
+        return replace(term, warn_at=self._warn_at(calendar, term))
+
+    def _warn_at(self, calendar: WorkingCalendar, term: Term) -> datetime | None:
         """A limit in working days warns as its working day begins, never in a holiday."""
-        share = self.warn_points.get(limit.unit)
+        share = self.warn_points.get(term.limit.unit)
         if share is None:
             return None
         numerator, denominator = share.as_integer_ratio()
-        if limit.unit is not Unit.WORKING_DAYS:
-            return start_at + (due_at - start_at) * numerator // denominator
-        number = -(-limit.amount * numerator // denominator)  # rounded up: 0.8 of 1 is day 1
+        start_at, left = term.left(calendar)
+        if term.limit.unit is not Unit.WORKING_DAYS or term.due_at != calendar.due(start_at, left):
+            return start_at + (term.due_at - start_at) * numerator // denominator
+        number = -(-left.amount * numerator // denominator)  # rounded up: 0.8 of 1 is day 1
         day = calendar.deadline(start_at, number).date()
         return datetime.combine(day, time.min, tzinfo=SHANGHAI)
+
+
+def _day(moment: datetime) -> date:
+    return moment.astimezone(SHANGHAI).date()
+
+
+def _version(calendar: WorkingCalendar, start_at: datetime, due_at: datetime) -> str:
+    return calendar.version_for(_day(start_at), _day(due_at))
 
 
 def as_pinned(

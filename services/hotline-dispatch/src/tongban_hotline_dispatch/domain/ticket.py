@@ -1,59 +1,58 @@
-"""The life of a ticket (工单): which moves are legal and what each one fixes.
+"""A ticket (工单) with its assignments: what it holds, which clocks run, how it moves.
 
-Two clocks run, never one: the citizen's from registration, which nothing resets, and the unit's
-from assignment. 12345热线：市民时钟与承办单位时钟分开计算。
+Two clocks run, never one: the citizen's from registration, which nothing resets, and each unit's
+from its assignment. 12345热线：市民时钟与承办单位时钟分开计算。 What may be done is in
+process_tables; the commands are in intake, handling, asking, closing and joining.
 """
 
-from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field, replace
 from datetime import datetime
-from enum import StrEnum
 from uuid import UUID
 
-from tongban_common.errors import Conflict, Forbidden, RuleViolation
+from tongban_common.errors import Forbidden
 from tongban_hotline_dispatch.domain.appeal import Appeal
+from tongban_hotline_dispatch.domain.assignment import (
+    Assignment,
+    Clock,
+    Json,
+    Reply,
+    Role,
+)
+from tongban_hotline_dispatch.domain.callback import Callback, Phase, Suspension
 from tongban_hotline_dispatch.domain.deadlines import Term
+from tongban_hotline_dispatch.domain.moves import ENDED, Act, State, Status
+from tongban_hotline_dispatch.domain.process import Exemption, Process
+from tongban_hotline_dispatch.domain.process_tables import TICKET
+from tongban_hotline_dispatch.domain.rules import Rules
 
-
-class Status(StrEnum):
-    REGISTERED = "registered"  # 已受理
-    ASSIGNED = "assigned"  # 已派单
-    SIGNED = "signed"  # 已签收
-    REPLIED = "replied"  # 已答复
-    CLOSED = "closed"  # 已办结
-
-
-MOVES: dict[Status, frozenset[Status]] = {
-    Status.REGISTERED: frozenset({Status.ASSIGNED}),
-    Status.ASSIGNED: frozenset({Status.SIGNED}),
-    Status.SIGNED: frozenset({Status.REPLIED}),
-    Status.REPLIED: frozenset({Status.CLOSED}),
-    Status.CLOSED: frozenset(),
+# A stage that has a limit of its own, and the clock that watches it.
+STAGES: dict[Status, Clock] = {
+    Status.REGISTERED: Clock.DISPATCH,
+    Status.AWAITING_FACTS: Clock.SUPPLEMENT,
+    Status.CONSULTING: Clock.CONSULTATION,
+    Status.SUSPENDED: Clock.SUSPENSION,
+    Status.REPLIED: Clock.REVIEW,
+    Status.CALLBACK: Clock.CALLBACK,
+    Status.PHASED: Clock.TRACKER,
+    Status.HARD_CASE: Clock.HARD_CASE,
+    Status.CLOSED: Clock.ARCHIVE,
 }
-STATUS_NAMES: dict[Status, str] = {
-    Status.REGISTERED: "待派单",
-    Status.ASSIGNED: "待签收",
-    Status.SIGNED: "办理中",
-    Status.REPLIED: "待办结",
-    Status.CLOSED: "已办结",
-}
-
-
-class Clock(StrEnum):
-    UNIT = "unit"  # 承办单位时钟
-    CITIZEN = "citizen"  # 市民时钟
-
-
-class IllegalMove(Conflict):
-    code = "ticket.illegal_move"
+OF_TICKET = 0  # the number that stands for the ticket itself where its assignments have theirs
+Running = tuple[Clock, int]
 
 
 class NotYourTicket(Forbidden):
     code = "ticket.not_your_unit"
 
 
-class EmptyReply(RuleViolation):
-    code = "ticket.empty_reply"
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Deed:
+    """What was done last: a line of the history, and what its event says."""
+
+    act: Act
+    unit_code: str | None = None
+    facts: Mapping[str, Json] = field(default_factory=dict)  # no personal data
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -63,60 +62,163 @@ class Ticket:
     query_code: str
     appeal: Appeal
     registered_at: datetime
-    citizen_term: Term | None  # None where the citizen asked for no reply
-    status: Status = Status.REGISTERED
-    unit_code: str | None = None
-    assigned_at: datetime | None = None
-    reply_term: Term | None = None
-    replied_at: datetime | None = None
-    reply: str | None = None
-    version: int = 1
+    citizen_term: Term | None = None  # None where the citizen asked for no reply
+    wants_reply: bool = True
+    wants_callback: bool = True
+    has_contact: bool = False
+    status: Status = Status.DRAFT
+    assignments: tuple[Assignment, ...] = ()
+    stage: Term | None = None  # of the status it is in
+    process_version: int | None = None  # pinned at the first assignment
+    first_replied_at: datetime | None = None
+    own_answer: str | None = None  # 直接答复: the agent's
+    returns: int = 0  # upheld ones, whichever the unit
+    rework_rounds: int = 0
+    callback: Callback | None = None
+    suspension: Suspension | None = None
+    phase: Phase | None = None
+    is_supervised: bool = False
+    disposition: str | None = None
+    parent_id: UUID | None = None
+    children: int = 0
+    closed_at: datetime | None = None
+    version: int = 0
+    deed: Deed | None = field(default=None, compare=False)
 
-    def assign(self, *, to: str, term: Term, at: datetime) -> "Ticket":
-        """派单: the unit's clock starts."""
-        moved = self._moved_to(Status.ASSIGNED)
-        return replace(moved, unit_code=to, reply_term=term, assigned_at=at)
+    @property
+    def lead(self) -> Assignment | None:
+        """主办: the one that answers for the ticket now."""
+        found = [each for each in self.assignments if each.role is Role.LEAD and each.is_live]
+        return found[-1] if found else None
 
-    def sign(self) -> "Ticket":
-        """签收. It starts no clock: leaving a ticket unsigned must not pay."""
-        return self._moved_to(Status.SIGNED)
+    @property
+    def unit_code(self) -> str | None:
+        lead = self.lead
+        return None if lead is None else lead.unit_code
 
-    def answer(self, *, text: str, at: datetime) -> "Ticket":
-        """答复: stops both clocks."""
-        moved = self._moved_to(Status.REPLIED)
-        if not text.strip():
-            raise EmptyReply("请填写答复内容")
-        return replace(moved, reply=text, replied_at=at)
+    @property
+    def assigned_at(self) -> datetime | None:
+        lead = self.lead
+        return None if lead is None else lead.assigned_at
 
-    def close(self) -> "Ticket":
-        return self._moved_to(Status.CLOSED)
+    @property
+    def reply_term(self) -> Term | None:
+        lead = self.lead
+        return None if lead is None else lead.reply_term
 
-    def redated(self, clock: Clock, term: Term) -> "Ticket":
-        """A new calendar moved a due day; no move of the ticket, so it may happen in any status."""
-        if clock is Clock.CITIZEN:
-            return replace(self, citizen_term=term)
-        return replace(self, reply_term=term)
+    @property
+    def replied_at(self) -> datetime | None:
+        lead = self.lead
+        return None if lead is None else lead.replied_at
+
+    @property
+    def answer(self) -> Reply | None:
+        lead = self.lead
+        return None if lead is None else lead.reply
+
+    @property
+    def reply(self) -> str | None:
+        """What the citizen is told."""
+        return self.own_answer if self.answer is None else self.answer.public
+
+    @property
+    def is_ended(self) -> bool:
+        return self.status in ENDED
 
     @property
     def terms(self) -> Mapping[Clock, Term]:
-        """The clocks that the ticket has."""
+        """The two clocks, running or stopped."""
         clocks = {Clock.UNIT: self.reply_term, Clock.CITIZEN: self.citizen_term}
         return {clock: term for clock, term in clocks.items() if term is not None}
 
+    def clocks(self) -> Mapping[Running, Term]:
+        """Every clock that runs now: a function of the state, and of nothing else."""
+        return dict(self._running())
+
+    def _running(self) -> Iterator[tuple[Running, Term]]:
+        if self.status in STAGES and self.stage is not None:
+            yield (STAGES[self.status], OF_TICKET), self.stage
+        if self.status is Status.SUSPENDED:
+            return
+        if self.citizen_term is not None and self.first_replied_at is None and not self.is_ended:
+            yield (Clock.CITIZEN, OF_TICKET), self.citizen_term
+        for each in self.assignments:
+            for clock, term in each.clocks():
+                yield (clock, each.no), term
+
+    def redated(self, clock: Clock, no: int, term: Term) -> "Ticket":
+        """A new calendar moved a due day; no move of the ticket, so it may happen in any status."""
+        if no != OF_TICKET:
+            return self.with_assignment(self.assignment(no).redated(clock, term))
+        if clock is Clock.CITIZEN:
+            return replace(self, citizen_term=term)
+        return replace(self, stage=term)
+
     def check_unit(self, unit: str | None) -> None:
         """Raises NotYourTicket when a unit acts on a ticket that is not assigned to it."""
-        if unit is not None and unit != self.unit_code:
+        if unit is not None and not self.is_with(unit):
             raise NotYourTicket("该工单未派给本单位")
+
+    def is_with(self, unit: str) -> bool:
+        return any(each.unit_code == unit and each.is_live for each in self.assignments)
+
+    def share_of(self, unit: str | None) -> Assignment:
+        """The unit's own assignment, an open one first; the lead's for the hub.
+
+        Raises NotYourTicket.
+        """
+        mine = [each for each in self.assignments if each.unit_code == unit and each.is_live]
+        found = self.lead if unit is None else max(mine, key=_newest, default=None)
+        if found is None:
+            raise NotYourTicket("该工单现无承办单位" if unit is None else "该工单未派给本单位")
+        return found
+
+    def assignment(self, no: int) -> Assignment:
+        return self.assignments[no - 1]
 
     def is_overdue(self, *, at: datetime) -> bool:
         """Against the unit's clock."""
-        stopped_at = self.replied_at or at
-        return self.reply_term is not None and self.reply_term.has_run_out(at=stopped_at)
+        lead = self.lead
+        if lead is None:
+            return False
+        return lead.was_late or (lead.is_open and lead.reply_term.has_run_out(at=at))
 
-    def _moved_to(self, target: Status) -> "Ticket":
-        if target not in MOVES[self.status]:
-            raise IllegalMove(
-                f"工单当前为“{STATUS_NAMES[self.status]}”，不能变为“{STATUS_NAMES[target]}”",
-                state=self.status,
-            )
-        return replace(self, status=target, version=self.version + 1)
+    def exemption(self, process: Process) -> Exemption | None:
+        """Why no callback is due, if so."""
+        true_ones = (
+            (Exemption.WANTS_NO_REPLY, not self.wants_reply),
+            (Exemption.WANTS_NO_CALLBACK, not self.wants_callback),
+            (Exemption.NO_CONTACT, not self.has_contact),
+        )
+        return next((why for why, so in true_ones if so and why in process.exemptions), None)
+
+    def with_assignment(self, changed: Assignment) -> "Ticket":
+        kept = self.assignments
+        return replace(self, assignments=(*kept[: changed.no - 1], changed, *kept[changed.no :]))
+
+    def moved(
+        self, deed: Deed, target: Status, rules: Rules, at: datetime, *, stage: Term | None = None
+    ) -> "Ticket":
+        """One move, and with it the limit of the stage that it leads to. Raises IllegalMove."""
+        TICKET.check(deed.act, self.status, target)
+        if target is self.status:
+            return replace(self, version=self.version + 1, deed=deed)
+        if stage is None and target in STAGES:
+            stage = rules.stage_term(STAGES[target], self.appeal, at)
+        return replace(self, status=target, stage=stage, version=self.version + 1, deed=deed)
+
+    def noted(self, deed: Deed) -> "Ticket":
+        """An act that leaves the ticket in its status. Raises IllegalMove."""
+        TICKET.check(deed.act, self.status, self.status)
+        return replace(self, version=self.version + 1, deed=deed)
+
+    def with_shares(self, act: Act, states: frozenset[State]) -> "Ticket":
+        """The same act on every assignment in one of the states."""
+        changed = tuple(
+            each.moved(act) if each.state in states else each for each in self.assignments
+        )
+        return replace(self, assignments=changed)
+
+
+def _newest(each: Assignment) -> tuple[bool, int]:
+    return each.is_open, each.no

@@ -2,6 +2,7 @@
 
 from collections import Counter
 from decimal import Decimal
+from functools import cached_property
 from typing import Self
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
@@ -74,6 +75,10 @@ class LimitsPolicy(Policy):
 
     def limits(self) -> ReplyLimits:
         """The set in force."""
+        return self.reply_limits
+
+    @cached_property
+    def reply_limits(self) -> ReplyLimits:
         return ReplyLimits(
             policy=f"{self.name}/{self.in_force}@{self.version}",
             rules=tuple(line.rule() for line in self.sets[self.in_force].rules),

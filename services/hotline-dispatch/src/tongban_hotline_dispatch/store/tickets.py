@@ -1,6 +1,6 @@
-"""The tables of a ticket: its row, and its moves."""
+"""The tables of a ticket: its row, its units' assignments, and its moves."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -8,13 +8,13 @@ from uuid import UUID
 
 from sqlalchemy import (
     BindParameter,
+    Boolean,
     Column,
     DateTime,
     ForeignKey,
     Index,
     Integer,
     Row,
-    Sequence,
     Table,
     Text,
     Uuid,
@@ -24,30 +24,33 @@ from sqlalchemy import (
     text,
     update,
 )
+from sqlalchemy import Sequence as Serial
+from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.dialects.postgresql import insert as insert_or_not
+from sqlalchemy.ext.asyncio import AsyncConnection
 
 from tongban_common.db import Transaction
 from tongban_common.errors import Conflict, NotFound
-from tongban_common.working_days import SHANGHAI, Limit, Unit
+from tongban_common.working_days import SHANGHAI
 from tongban_hotline_dispatch.domain.appeal import Appeal, AppealType, Channel, Urgency
-from tongban_hotline_dispatch.domain.deadlines import Term
-from tongban_hotline_dispatch.domain.ticket import Status, Ticket
+from tongban_hotline_dispatch.domain.assignment import Assignment
+from tongban_hotline_dispatch.domain.moves import Status
+from tongban_hotline_dispatch.domain.ticket import Ticket
+from tongban_hotline_dispatch.store.assignments import assignment, assignment_of, documents
 from tongban_hotline_dispatch.store.reference import metadata
+from tongban_hotline_dispatch.store.terms import (
+    callback_document,
+    callback_of,
+    phase_document,
+    phase_of,
+    suspension_document,
+    suspension_of,
+    term_document,
+    term_of,
+)
 
-
-def _term_columns(clock: str) -> list[Column[Any]]:
-    return [
-        Column(f"{clock}_start_at", DateTime(timezone=True)),
-        Column(f"{clock}_amount", Integer),
-        Column(f"{clock}_unit", Text),
-        Column(f"{clock}_clause", Text),
-        Column(f"{clock}_due_at", DateTime(timezone=True)),
-        Column(f"{clock}_warn_at", DateTime(timezone=True)),
-        Column(f"{clock}_policy", Text),
-        Column(f"{clock}_calendar", Text),
-    ]
-
-
+_JSON = JSONB(none_as_null=True)
+_MOMENT = DateTime(timezone=True)
 ticket = Table(
     "ticket",
     metadata,
@@ -61,17 +64,38 @@ ticket = Table(
     Column("matter_code", Text),
     Column("title", Text, nullable=False),
     Column("content", Text, nullable=False),
-    Column("registered_at", DateTime(timezone=True), nullable=False),
-    *_term_columns("citizen"),
+    Column("upstream_due_at", _MOMENT),
+    Column("statutory_due_at", _MOMENT),
+    Column("wants_reply", Boolean, nullable=False),
+    Column("wants_callback", Boolean, nullable=False),
+    Column("has_contact", Boolean, nullable=False),
+    Column("registered_at", _MOMENT, nullable=False),
     Column("status", Text, nullable=False),
+    # What lists show of the lead's assignment and of the clocks; `citizen` is the whole term.
     Column("unit_code", Text),
-    Column("assigned_at", DateTime(timezone=True)),
-    *_term_columns("reply"),
-    Column("replied_at", DateTime(timezone=True)),
+    Column("assigned_at", _MOMENT),
+    Column("citizen_due_at", _MOMENT),
+    Column("reply_due_at", _MOMENT),
+    Column("reply_warn_at", _MOMENT),
+    Column("replied_at", _MOMENT),
     Column("reply", Text),
+    Column("citizen", _JSON),
+    Column("stage", _JSON),
+    Column("process_version", Integer),
+    Column("first_replied_at", _MOMENT),
+    Column("returns", Integer, nullable=False),
+    Column("rework_rounds", Integer, nullable=False),
+    Column("callback", _JSON),
+    Column("suspension", _JSON),
+    Column("phase", _JSON),
+    Column("is_supervised", Boolean, nullable=False),
+    Column("disposition", Text),
+    Column("parent_id", ForeignKey("ticket.id")),
+    Column("children", Integer, nullable=False),
+    Column("closed_at", _MOMENT),
     Column("version", Integer, nullable=False),
 )
-serial = Sequence("ticket_serial", metadata=metadata)
+serial = Serial("ticket_serial", metadata=metadata)
 Index(
     "uq_ticket_channel_order",
     ticket.c.channel,
@@ -81,15 +105,18 @@ Index(
 )
 Index("ix_ticket_newest", ticket.c.registered_at.desc(), ticket.c.id.desc())
 Index("ix_ticket_unit", ticket.c.unit_code, ticket.c.registered_at.desc(), ticket.c.id.desc())
+Index("ix_ticket_parent", ticket.c.parent_id, postgresql_where=text("parent_id IS NOT NULL"))
 ticket_move = Table(
     "ticket_move",
     metadata,
     Column("ticket_id", ForeignKey("ticket.id"), primary_key=True),
     Column("version", Integer, primary_key=True),
+    Column("act", Text, nullable=False),
     Column("status", Text, nullable=False),
     Column("at", DateTime(timezone=True), nullable=False),
     Column("actor", Text, nullable=False),  # the subject of a token, never a name
     Column("unit_code", Text),
+    Column("facts", JSONB, nullable=False),  # what the act's event says
 )
 
 # Built once: a statement that is put together anew for each call costs more than its execution.
@@ -104,7 +131,13 @@ _FIXED = {
     "matter_code",
     "title",
     "content",
+    "upstream_due_at",
+    "statutory_due_at",
+    "wants_reply",
+    "wants_callback",
+    "has_contact",
     "registered_at",
+    "children",
 }
 
 
@@ -115,6 +148,11 @@ def _bound(*columns: Column[Any]) -> dict[str, BindParameter[Any]]:
 
 
 _LOCK = select(ticket).where(ticket.c.id == bindparam("ticket_id")).with_for_update()
+_SHARES = (
+    select(assignment)
+    .where(assignment.c.ticket_id == bindparam("ticket_id"))
+    .order_by(assignment.c.no)
+)
 _ADDED = (
     insert_or_not(ticket)
     .values(_bound(*ticket.c))
@@ -138,8 +176,31 @@ _CHANGE = (
     .where(ticket.c.id == bindparam("ticket_id"))
     .values(_bound(*(each for each in ticket.c if each.name not in _FIXED)))
 )
+_KEEP = insert_or_not(assignment).from_select(
+    [each.name for each in assignment.c],
+    text("SELECT * FROM jsonb_populate_recordset(NULL::assignment, :shares)")
+    .bindparams(bindparam("shares", type_=JSONB))
+    .columns(*assignment.c),
+)
+_KEEP = _KEEP.on_conflict_do_update(
+    index_elements=["ticket_id", "no"],
+    set_={each.name: _KEEP.excluded[each.name] for each in assignment.c if not each.primary_key},
+)
 _MOVE = insert(ticket_move).values(_bound(*ticket_move.c)).add_cte(_CHANGE.cte("changed"))
+_MOVE_AND_KEEP = _MOVE.add_cte(_KEEP.cte("kept"))
+_CHANGE_AND_KEEP = _CHANGE.add_cte(_KEEP.cte("kept"))
 _NUMBER = select(serial.next_value())
+_CHILDREN = select(ticket.c.id).where(ticket.c.parent_id == bindparam("ticket_id"))
+_JOIN = (
+    update(ticket)
+    .where(ticket.c.id == bindparam("ticket_id"))
+    .values(children=ticket.c.children + bindparam("by"))
+)
+_QUARANTINE = (
+    update(ticket)
+    .where(ticket.c.id == bindparam("ticket_id"))
+    .values(title=bindparam("new_title"), content=bindparam("new_content"))
+)
 
 
 class TicketNotFound(NotFound):
@@ -168,7 +229,7 @@ class Tickets:
         row = rows.one_or_none()
         if row is None:
             raise TicketNotFound("没有这个工单")
-        return ticket_of(row)
+        return ticket_of(row, await shares_of(self._tx.connection, row))
 
     async def new_number(self, now: datetime) -> str:
         """yyMMddHHmmss and six digits; unique, however many are drawn within one second."""
@@ -181,16 +242,50 @@ class Tickets:
         if added.one_or_none() is None:
             raise AlreadyTakenIn("该渠道编号的诉求已受理，不重复登记")
 
-    async def save(self, moved: Ticket, move: Move) -> None:
-        """The ticket after a move, and the move in its history, in one statement."""
-        await self._tx.connection.execute(_MOVE, {**_changes(moved), **_noted(moved, move)})
+    async def save(self, before: Ticket, after: Ticket, move: Move) -> None:
+        """The ticket after a move, with what changed of its assignments, and the move in its
+        history, in one statement."""
+        changed = _changed(before, after)
+        values = {**_changes(after), **_noted(after, move)}
+        if changed:
+            values["shares"] = documents(after.id, changed)
+        await self._tx.connection.execute(_MOVE_AND_KEEP if changed else _MOVE, values)
 
-    async def save_redated(self, redated: Ticket) -> None:
-        await self._tx.connection.execute(_CHANGE, _changes(redated))
+    async def save_redated(self, before: Ticket, after: Ticket) -> None:
+        changed = _changed(before, after)
+        values = _changes(after)
+        if changed:
+            values["shares"] = documents(after.id, changed)
+        await self._tx.connection.execute(_CHANGE_AND_KEEP if changed else _CHANGE, values)
+
+    async def children(self, parent_id: UUID) -> list[UUID]:
+        """In the order in which they are to be locked."""
+        rows = await self._tx.connection.execute(_CHILDREN, {"ticket_id": parent_id})
+        return sorted(row.id for row in rows)
+
+    async def parent_of(self, child_id: UUID) -> UUID | None:
+        query = select(ticket.c.parent_id).where(ticket.c.id == child_id)
+        return (await self._tx.connection.execute(query)).scalar_one_or_none()
+
+    async def join(self, parent_id: UUID, *, by: int) -> None:
+        """One child more, or one fewer; no move of the parent."""
+        await self._tx.connection.execute(_JOIN, {"ticket_id": parent_id, "by": by})
+
+    async def quarantine(self, hidden: Ticket) -> None:
+        """The appeal's own words give way to those that stand for them."""
+        values = {"new_title": hidden.appeal.title, "new_content": hidden.appeal.content}
+        await self._tx.connection.execute(_QUARANTINE, {"ticket_id": hidden.id, **values})
 
 
-def ticket_of(row: Row[Any]) -> Ticket:
-    found = row._mapping  # noqa: SLF001 - SQLAlchemy's public name
+async def shares_of(connection: AsyncConnection, row: Row[Any]) -> Sequence[Assignment]:
+    """The assignments of a ticket; none was made before a process was pinned."""
+    if row.process_version is None:
+        return ()
+    found = await connection.execute(_SHARES, {"ticket_id": row.id})
+    return [assignment_of(each) for each in found]
+
+
+def ticket_of(row: Row[Any], shares: Iterable[Assignment]) -> Ticket:
     return Ticket(
         id=row.id,
         ticket_no=row.ticket_no,
@@ -203,20 +298,44 @@ def ticket_of(row: Row[Any]) -> Ticket:
             matter_code=row.matter_code,
             title=row.title,
             content=row.content,
+            upstream_due=row.upstream_due_at,
+            statutory_due=row.statutory_due_at,
         ),
         registered_at=row.registered_at,
-        citizen_term=_term(found, "citizen"),
+        citizen_term=term_of(row.citizen),
+        wants_reply=row.wants_reply,
+        wants_callback=row.wants_callback,
+        has_contact=row.has_contact,
         status=Status(row.status),
-        unit_code=row.unit_code,
-        assigned_at=row.assigned_at,
-        reply_term=_term(found, "reply"),
-        replied_at=row.replied_at,
-        reply=row.reply,
+        assignments=tuple(shares),
+        stage=term_of(row.stage),
+        process_version=row.process_version,
+        own_answer=row.reply if row.status == Status.ANSWERED else None,
+        first_replied_at=row.first_replied_at,
+        returns=row.returns,
+        rework_rounds=row.rework_rounds,
+        callback=callback_of(row.callback),
+        suspension=suspension_of(row.suspension),
+        phase=phase_of(row.phase),
+        is_supervised=row.is_supervised,
+        disposition=row.disposition,
+        parent_id=row.parent_id,
+        children=row.children,
+        closed_at=row.closed_at,
         version=row.version,
     )
 
 
-def _values(new: Ticket) -> dict[str, object]:
+def _changed(before: Ticket, after: Ticket) -> list[Assignment]:
+    known = before.assignments
+    return [
+        each
+        for number, each in enumerate(after.assignments)
+        if number >= len(known) or each != known[number]
+    ]
+
+
+def _values(new: Ticket) -> dict[str, Any]:
     return {
         "ticket_ticket_no": new.ticket_no,
         "ticket_query_code": new.query_code,
@@ -227,61 +346,56 @@ def _values(new: Ticket) -> dict[str, object]:
         "ticket_matter_code": new.appeal.matter_code,
         "ticket_title": new.appeal.title,
         "ticket_content": new.appeal.content,
+        "ticket_upstream_due_at": new.appeal.upstream_due,
+        "ticket_statutory_due_at": new.appeal.statutory_due,
+        "ticket_wants_reply": new.wants_reply,
+        "ticket_wants_callback": new.wants_callback,
+        "ticket_has_contact": new.has_contact,
         "ticket_registered_at": new.registered_at,
+        "ticket_children": new.children,
         **_changes(new),
     }
 
 
-def _changes(moved: Ticket) -> dict[str, object]:
+def _changes(moved: Ticket) -> dict[str, Any]:
+    citizen, reply = moved.citizen_term, moved.reply_term
     return {
         "ticket_id": moved.id,
         "ticket_status": moved.status,
         "ticket_unit_code": moved.unit_code,
         "ticket_assigned_at": moved.assigned_at,
+        "ticket_citizen_due_at": citizen and citizen.due_at,
+        "ticket_reply_due_at": reply and reply.due_at,
+        "ticket_reply_warn_at": reply and reply.warn_at,
         "ticket_replied_at": moved.replied_at,
         "ticket_reply": moved.reply,
+        "ticket_citizen": term_document(citizen),
+        "ticket_stage": term_document(moved.stage),
+        "ticket_process_version": moved.process_version,
+        "ticket_first_replied_at": moved.first_replied_at,
+        "ticket_returns": moved.returns,
+        "ticket_rework_rounds": moved.rework_rounds,
+        "ticket_callback": callback_document(moved.callback),
+        "ticket_suspension": suspension_document(moved.suspension),
+        "ticket_phase": phase_document(moved.phase),
+        "ticket_is_supervised": moved.is_supervised,
+        "ticket_disposition": moved.disposition,
+        "ticket_parent_id": moved.parent_id,
+        "ticket_closed_at": moved.closed_at,
         "ticket_version": moved.version,
-        **_term_values("ticket_citizen", moved.citizen_term),
-        **_term_values("ticket_reply", moved.reply_term),
     }
 
 
-def _noted(moved: Ticket, move: Move) -> dict[str, object]:
+def _noted(moved: Ticket, move: Move) -> dict[str, Any]:
+    if moved.deed is None:
+        raise AssertionError("what is saved was moved")
     return {
         "ticket_move_ticket_id": moved.id,
         "ticket_move_version": moved.version,
+        "ticket_move_act": moved.deed.act,
         "ticket_move_status": moved.status,
         "ticket_move_at": move.at,
         "ticket_move_actor": move.actor,
-        "ticket_move_unit_code": moved.unit_code,
+        "ticket_move_unit_code": moved.deed.unit_code,
+        "ticket_move_facts": dict(moved.deed.facts),
     }
-
-
-def _term_values(clock: str, term: Term | None) -> dict[str, object]:
-    return {
-        f"{clock}_start_at": term and term.start_at,
-        f"{clock}_amount": term and term.limit.amount,
-        f"{clock}_unit": term and term.limit.unit,
-        f"{clock}_clause": term and term.limit.clause,
-        f"{clock}_due_at": term and term.due_at,
-        f"{clock}_warn_at": term and term.warn_at,
-        f"{clock}_policy": term and term.policy,
-        f"{clock}_calendar": term and term.calendar_version,
-    }
-
-
-def _term(row: Mapping[Any, Any], clock: str) -> Term | None:
-    if row[f"{clock}_due_at"] is None:
-        return None
-    return Term(
-        start_at=row[f"{clock}_start_at"],
-        limit=Limit(
-            amount=row[f"{clock}_amount"],
-            unit=Unit(row[f"{clock}_unit"]),
-            clause=row[f"{clock}_clause"],
-        ),
-        due_at=row[f"{clock}_due_at"],
-        warn_at=row[f"{clock}_warn_at"],
-        policy=row[f"{clock}_policy"],
-        calendar_version=row[f"{clock}_calendar"],
-    )

@@ -164,7 +164,12 @@ def _has_own_limit(item: Item) -> bool:
 
 # The least that one of each unit can last. A promise in working days beside a legal limit in
 # natural days is refused only when no calendar could reconcile them; the rest is up to each case.
-_SHORTEST_HOURS = {Unit.HOURS: 1, Unit.NATURAL_DAYS: 24, Unit.WORKING_DAYS: 24}
+_SHORTEST_MINUTES = {
+    Unit.MINUTES: 1,
+    Unit.HOURS: 60,
+    Unit.NATURAL_DAYS: 24 * 60,
+    Unit.WORKING_DAYS: 24 * 60,
+}
 
 
 def _exceeds(promise: Limit | None, legal: Limit | None) -> bool:
@@ -172,10 +177,9 @@ def _exceeds(promise: Limit | None, legal: Limit | None) -> bool:
         return False
     if promise.unit is legal.unit:
         return promise.amount > legal.amount
-    least = promise.amount * _SHORTEST_HOURS[promise.unit]
-    return (
-        legal.unit is not Unit.WORKING_DAYS and least > legal.amount * _SHORTEST_HOURS[legal.unit]
-    )
+    least = promise.amount * _SHORTEST_MINUTES[promise.unit]
+    most = legal.amount * _SHORTEST_MINUTES[legal.unit]
+    return legal.unit is not Unit.WORKING_DAYS and least > most
 
 
 def _life_faults(item: Item) -> list[str]:

@@ -1,0 +1,157 @@
+"""Commands of the handling: assigned, signed, contacted, shared out, replied."""
+
+from dataclasses import dataclass, replace
+from datetime import datetime
+
+from tongban_common.errors import Conflict, RuleViolation
+from tongban_hotline_dispatch.domain.assignment import Assignment, Clock, Reply, Role
+from tongban_hotline_dispatch.domain.closing import reviewed
+from tongban_hotline_dispatch.domain.moves import OPEN_STATES, Act, IllegalMove, State, Status
+from tongban_hotline_dispatch.domain.rules import Rules
+from tongban_hotline_dispatch.domain.ticket import Deed, Ticket
+
+_STOPPED = OPEN_STATES | {State.REPLIED}
+
+
+class AlreadyAssigned(Conflict):
+    code = "assignment.already_there"
+
+
+class LeadOnly(RuleViolation):
+    code = "assignment.lead_only"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ToUnit:
+    """Which unit gets it, of which level, and how."""
+
+    code: str
+    level: str
+    role: Role = Role.LEAD
+    days: int | None = None  # an own limit for a co-unit, within what the lead has left
+
+
+def assign(
+    ticket: Ticket, to: ToUnit, rules: Rules, at: datetime, *, forced: bool = False
+) -> Ticket:
+    """派单: the unit's clock starts. After the policy's number of returns it is by designation."""
+    forced = forced or ticket.returns >= rules.process.counts.returns_before_forced
+    act = Act.FORCE if forced else Act.ASSIGN
+    facts = {"returns": ticket.returns} if forced else {}
+    deed = Deed(act=act, unit_code=to.code, facts=facts)
+    cleared = ticket.with_shares(Act.CANCEL, _STOPPED)
+    return _given(cleared.moved(deed, Status.ASSIGNED, rules, at), to, rules, at, forced=forced)
+
+
+def transfer(ticket: Ticket, to: ToUnit, rules: Rules, at: datetime) -> Ticket:
+    """改派: a new unit with a full limit of its own; the citizen's clock goes on."""
+    if to.code == ticket.unit_code:
+        raise AlreadyAssigned("该工单已由此单位主办")
+    deed = Deed(act=Act.TRANSFER, unit_code=to.code, facts={"from_unit": ticket.unit_code})
+    cleared = ticket.with_shares(Act.CANCEL, _STOPPED)
+    return _given(cleared.moved(deed, Status.ASSIGNED, rules, at), to, rules, at, forced=False)
+
+
+def sign(ticket: Ticket, unit: str | None, rules: Rules, at: datetime) -> Ticket:
+    """签收. It starts no clock of handling: leaving a ticket unsigned must not pay."""
+    share = ticket.share_of(unit)
+    if share.signed_at is not None:
+        raise IllegalMove("已签收，无须再签", state=ticket.status, act=Act.SIGN)
+    return _signed(ticket, share, Act.SIGN, rules, at)
+
+
+def auto_sign(ticket: Ticket, no: int, rules: Rules, at: datetime) -> Ticket:
+    """自动签收: counted against the unit."""
+    return _signed(ticket, ticket.assignment(no), Act.AUTO_SIGN, rules, at)
+
+
+def contact(ticket: Ticket, unit: str | None, at: datetime) -> Ticket:
+    share = ticket.share_of(unit)
+    moved = replace(share.moved(Act.CONTACT), contacted_at=share.contacted_at or at)
+    return ticket.with_assignment(moved).noted(Deed(act=Act.CONTACT, unit_code=share.unit_code))
+
+
+def add_unit(ticket: Ticket, unit: str | None, to: ToUnit, rules: Rules, at: datetime) -> Ticket:
+    """加派、吹哨: a co-unit reports to the lead within its own, shorter limit."""
+    by = ticket.share_of(unit)
+    if by.role is not Role.LEAD:
+        raise LeadOnly("由主办单位加派")
+    return _shared(ticket, by, to, Act.ADD_UNIT, rules, at)
+
+
+def delegate(ticket: Ticket, unit: str | None, to: ToUnit, rules: Rules, at: datetime) -> Ticket:
+    """下派 to a lower unit. Raises NotDelegable for a duty that the policy keeps above."""
+    rules.process.check_delegable(ticket.appeal, to.level)
+    return _shared(ticket, ticket.share_of(unit), to, Act.DELEGATE, rules, at)
+
+
+def reply(ticket: Ticket, unit: str | None, answer: Reply, rules: Rules, at: datetime) -> Ticket:
+    """答复: stops the unit's clock, and the first one the citizen's; a co-unit's is the lead's."""
+    share = ticket.share_of(unit)
+    is_lead = share.role is Role.LEAD
+    act = Act.REPLY if is_lead else Act.CO_REPLY
+    if is_lead:
+        passes = rules.process.passes_alone(ticket.appeal) and not ticket.exemption(rules.process)
+        target = Status.CALLBACK if passes else Status.REPLIED
+        moved = ticket.moved(Deed(act=act, unit_code=share.unit_code), target, rules, at)
+    else:
+        passes = False
+        facts = {"role": share.role.value, "is_overdue": share.reply_term.has_run_out(at=at)}
+        moved = ticket.noted(Deed(act=act, unit_code=share.unit_code, facts=facts))
+    answered = moved.with_assignment(share.answered(answer, at=at).moved(act))
+    if not is_lead:
+        return answered
+    answered = replace(answered, first_replied_at=ticket.first_replied_at or at)
+    return reviewed(answered, at) if passes else answered
+
+
+def _given(ticket: Ticket, to: ToUnit, rules: Rules, at: datetime, *, forced: bool) -> Ticket:
+    appeal = ticket.appeal
+    new = Assignment(
+        no=len(ticket.assignments) + 1,
+        unit_code=to.code,
+        role=Role.LEAD,
+        assigned_at=at,
+        reply_term=rules.reply_term(appeal, to.level, at),
+        sign_term=rules.stage_term("sign", appeal, at),
+        return_term=rules.stage_term("return", appeal, at),
+        is_forced=forced,
+    )
+    pinned = ticket.process_version or rules.process.version
+    shares = (*ticket.assignments, new)
+    return replace(ticket, assignments=shares, process_version=pinned, phase=None)
+
+
+def _signed(ticket: Ticket, share: Assignment, act: Act, rules: Rules, at: datetime) -> Ticket:
+    is_lead = share.role is Role.LEAD
+    waits = share.state is State.WAITING
+    contact_term = share.contact_term or rules.stage_term(Clock.CONTACT, ticket.appeal, at)
+    signed = replace(
+        share.moved(act),
+        contact_term=contact_term,
+        signed_at=at if act is Act.SIGN else None,
+        is_auto_signed=share.is_auto_signed or act is Act.AUTO_SIGN,
+    )
+    deed = Deed(act=act, unit_code=share.unit_code, facts={"role": share.role.value})
+    target = Status.SIGNED if is_lead and waits else ticket.status
+    return ticket.with_assignment(signed).moved(deed, target, rules, at)
+
+
+def _shared(
+    ticket: Ticket, by: Assignment, to: ToUnit, act: Act, rules: Rules, at: datetime
+) -> Ticket:
+    if any(each.unit_code == to.code and each.is_live for each in ticket.assignments):
+        raise AlreadyAssigned("该单位已承办此工单")
+    new = Assignment(
+        no=len(ticket.assignments) + 1,
+        unit_code=to.code,
+        role=Role.CO if to.role is Role.LEAD else to.role,
+        assigned_at=at,
+        reply_term=rules.co_term(by.reply_term, at, to.days),
+        sign_term=rules.stage_term("sign", ticket.appeal, at),
+        return_term=rules.stage_term("return", ticket.appeal, at),
+        parent_no=by.no,
+    )
+    facts = {"role": new.role.value, "reply_due": new.reply_term.due_at.isoformat()}
+    deed = Deed(act=act, unit_code=to.code, facts=facts)
+    return replace(ticket.noted(deed), assignments=(*ticket.assignments, new))

@@ -1,0 +1,169 @@
+"""The rules of the process as values: limits by stage, counts, reasons, routes, exemptions."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from enum import StrEnum
+from typing import TypeVar
+
+from tongban_common.errors import RuleViolation
+from tongban_common.working_days import Limit
+from tongban_hotline_dispatch.domain.appeal import Appeal, AppealType, Urgency
+
+ListedT = TypeVar("ListedT")
+
+
+class UnknownReason(RuleViolation):
+    code = "process.unknown_reason"
+
+
+class NotDelegable(RuleViolation):
+    code = "assignment.not_delegable"
+
+
+class Trigger(StrEnum):
+    """When the callback opens."""
+
+    ON_REPLIED = "on_replied"
+    ON_DEADLINE = "on_deadline"
+    EARLIER_OF = "earlier_of"
+
+
+class Exemption(StrEnum):
+    """Why no callback is due."""
+
+    WANTS_NO_REPLY = "wants_no_reply"
+    WANTS_NO_CALLBACK = "wants_no_callback"
+    NO_CONTACT = "no_contact"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StageLimit:
+    """One line: an urgency of None fits every urgency that has no line of its own."""
+
+    limit: Limit
+    urgency: Urgency | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Surge:
+    """A profile that overrides limits for one matter in one time window (突发事件)."""
+
+    name: str
+    matter: str  # the beginning of the matter codes that it holds for
+    from_at: datetime
+    to_at: datetime
+    limits: Mapping[str, Limit]
+
+    def holds(self, appeal: Appeal, at: datetime) -> bool:
+        is_of_matter = (appeal.matter_code or "").startswith(self.matter)
+        return is_of_matter and self.from_at <= at < self.to_at
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Disposition:
+    """What happens instead of an assignment, and what the person is told (2.4)."""
+
+    code: str
+    name: str
+    basis: str
+    words: str
+    route: str | None
+    is_sealed: bool  # the content is kept under seal only
+    is_immediate: bool  # handed over to the emergency line at once
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AutoPass:
+    """A reply of low risk that needs no reviewer."""
+
+    appeal_types: frozenset[AppealType]
+    urgencies: frozenset[Urgency]
+
+    def fits(self, appeal: Appeal) -> bool:
+        return appeal.appeal_type in self.appeal_types and appeal.urgency in self.urgencies
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Keep:
+    """Duties that may not be handed down to units of these levels."""
+
+    matter: str
+    levels: frozenset[str]
+    clause: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Counts:
+    returns_before_forced: int
+    rework_rounds: int
+    extensions: int
+    extensions_by_center: int
+    extension_days: int
+    callback_attempts: int
+    co_unit_margin: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Process:
+    label: str  # name and version, as a term pins it
+    version: int
+    limits: Mapping[str, Sequence[StageLimit]]
+    counts: Counts
+    not_extendable: tuple[frozenset[AppealType], frozenset[Urgency]]
+    pause_reasons: Mapping[str, str]
+    reopen_reasons: Mapping[str, str]
+    no_redo_reasons: Mapping[str, str]
+    dispositions: Mapping[str, Disposition]
+    callback_trigger: Trigger
+    exemptions: frozenset[Exemption]
+    auto_pass: Sequence[AutoPass]
+    kept: Sequence[Keep]
+    surges: Sequence[Surge]
+
+    def surge_limit(self, name: str, appeal: Appeal, at: datetime) -> Limit | None:
+        for surge in self.surges:
+            if name in surge.limits and surge.holds(appeal, at):
+                return surge.limits[name]
+        return None
+
+    def limit(self, name: str, appeal: Appeal, at: datetime) -> Limit:
+        """The limit of a stage: of a surge, of the urgency, or the general one."""
+        surge = self.surge_limit(name, appeal, at)
+        if surge is not None:
+            return surge
+        lines = self.limits[name]
+        own = [line for line in lines if line.urgency is appeal.urgency]
+        return (own or [line for line in lines if line.urgency is None])[0].limit
+
+    def may_extend(self, appeal: Appeal) -> bool:
+        types, urgencies = self.not_extendable
+        return appeal.appeal_type not in types and appeal.urgency not in urgencies
+
+    def passes_alone(self, appeal: Appeal) -> bool:
+        return any(rule.fits(appeal) for rule in self.auto_pass)
+
+    def check_delegable(self, appeal: Appeal, level: str) -> None:
+        """Raises NotDelegable."""
+        for keep in self.kept:
+            is_of_matter = (appeal.matter_code or "").startswith(keep.matter)
+            if is_of_matter and level in keep.levels:
+                raise NotDelegable(f"该事项不得下派：{keep.clause}", level=level)
+
+    def disposition(self, code: str) -> Disposition:
+        return _known(self.dispositions, code, "引导情形")
+
+    def pause_reason(self, code: str) -> str:
+        return _known(self.pause_reasons, code, "挂起事由")
+
+    def reopen_reason(self, code: str) -> str:
+        return _known(self.reopen_reasons, code, "重启事由")
+
+    def no_redo_reason(self, code: str) -> str:
+        return _known(self.no_redo_reasons, code, "不再重办的事由")
+
+
+def _known(listed: Mapping[str, ListedT], code: str, what: str) -> ListedT:
+    if code not in listed:
+        raise UnknownReason(f"{what}应为：{'、'.join(listed)}", given=code)
+    return listed[code]

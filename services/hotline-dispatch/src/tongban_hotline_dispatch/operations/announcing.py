@@ -1,0 +1,198 @@
+"""What a move announces: its act's own event, and what the difference of before and after tells."""
+
+from collections.abc import Iterator
+from datetime import datetime
+
+from tongban_common.events import Event
+from tongban_common.working_days import SHANGHAI, WorkingCalendar
+from tongban_hotline_dispatch import events as e
+from tongban_hotline_dispatch.domain.assignment import Assignment
+from tongban_hotline_dispatch.domain.moves import Act, Status
+from tongban_hotline_dispatch.domain.ticket import Running, Ticket
+
+# Each takes the facts of the deed as its fields; the acts left out are told by the difference.
+OF_ACT: dict[Act, type[Event]] = {
+    Act.REQUEST_FACTS: e.FactsRequested,
+    Act.SUPPLEMENT: e.FactsSupplemented,
+    Act.LAPSE: e.TicketLapsed,
+    Act.ROUTE_OUT: e.TicketRoutedOut,
+    Act.ANSWER: e.TicketAnswered,
+    Act.CONSULT: e.ConsultationOpened,
+    Act.CONCLUDE: e.ConsultationClosed,
+    Act.FORCE: e.TicketForced,
+    Act.TRANSFER: e.TicketTransferred,
+    Act.AUTO_SIGN: e.AssignmentAutoSigned,
+    Act.CONTACT: e.AssignmentContacted,
+    Act.ADD_UNIT: e.AssignmentAdded,
+    Act.DELEGATE: e.AssignmentAdded,
+    Act.CO_REPLY: e.AssignmentReplied,
+    Act.ASK_RETURN: e.ReturnRequested,
+    Act.UPHOLD_RETURN: e.ReturnDecided,
+    Act.REJECT_RETURN: e.ReturnDecided,
+    Act.ASK_EXTENSION: e.ExtensionRequested,
+    Act.APPROVE_EXTENSION: e.ExtensionDecided,
+    Act.REFUSE_EXTENSION: e.ExtensionDecided,
+    Act.ASK_SUSPENSION: e.SuspensionRequested,
+    Act.SUSPEND: e.ClockPaused,
+    Act.REFUSE_SUSPENSION: e.SuspensionRefused,
+    Act.RESUME: e.ClockResumed,
+    Act.PASS_REVIEW: e.ReviewPassed,
+    Act.FAIL_REVIEW: e.ReviewFailed,
+    Act.ASK_PHASE: e.PhaseRequested,
+    Act.PHASE: e.TicketPhased,
+    Act.REFUSE_PHASE: e.PhaseRefused,
+    Act.LAPSE_PROMISE: e.PromiseLapsed,
+    Act.ASK_TERMINATION: e.TerminationRequested,
+    Act.TERMINATE: e.TicketTerminated,
+    Act.REFUSE_TERMINATION: e.TerminationRefused,
+    Act.ATTEMPT: e.CallbackAttempted,
+    Act.WITHDRAW: e.TicketWithdrawn,
+    Act.MERGE: e.TicketMerged,
+    Act.UNMERGE: e.TicketUnmerged,
+    Act.INHERIT: e.ReplyInherited,
+    Act.REOPEN: e.TicketReopened,
+    Act.ARCHIVE: e.TicketArchived,
+}
+
+
+def announced(
+    before: Ticket, after: Ticket, calendar: WorkingCalendar, now: datetime
+) -> Iterator[Event]:
+    """Every event of one move, in the order in which things happened."""
+    if after.status is Status.REGISTERED and before.status is Status.DRAFT:
+        yield _registered(after, now)
+    yield from _of_act(after, now)
+    yield from _of_units(before, after, calendar, now)
+    yield from _of_callback(before, after, now)
+    yield from _of_status(before, after, now)
+
+
+def _of_act(after: Ticket, now: datetime) -> Iterator[Event]:
+    deed = after.deed
+    if deed is None:
+        return
+    kind = OF_ACT.get(deed.act)
+    if deed.act is Act.SIGN:
+        is_lead = deed.facts["role"] == "lead"
+        kind = e.TicketSigned if is_lead else e.AssignmentSigned
+    if kind is None:
+        return
+    known = {"unit_code": deed.unit_code, **deed.facts}
+    fields = {name: known[name] for name in kind.model_fields if name in known}
+    yield kind.model_validate({"occurred_at": now, "ticket_id": after.id, **fields})
+
+
+def _of_units(
+    before: Ticket, after: Ticket, calendar: WorkingCalendar, now: datetime
+) -> Iterator[Event]:
+    lead = after.lead
+    if lead is None or after.deed is None:
+        return
+    if after.deed.act in {Act.ASSIGN, Act.FORCE, Act.TRANSFER}:
+        yield e.TicketAssigned(
+            occurred_at=now,
+            ticket_id=after.id,
+            unit_code=lead.unit_code,
+            reply_due=lead.reply_term.due_at,
+            policy_version=lead.reply_term.policy,
+            calendar_version=lead.reply_term.calendar_version,
+        )
+    if after.deed.act is Act.REPLY:
+        yield _replied(before, after, lead, calendar, now)
+        if after.status is Status.CALLBACK:
+            yield e.ReviewPassed(
+                occurred_at=now, ticket_id=after.id, unit_code=lead.unit_code, is_automatic=True
+            )
+
+
+def _of_callback(before: Ticket, after: Ticket, now: datetime) -> Iterator[Event]:
+    was, current = before.callback, after.callback
+    if current is None:
+        return
+    if was is None or current.opened_at != was.opened_at:
+        yield e.CallbackOpened(occurred_at=now, ticket_id=after.id, cause=current.cause)
+    if current.is_done and current != was:
+        heard = current.heard
+        yield e.CallbackCompleted(
+            occurred_at=now,
+            ticket_id=after.id,
+            unit_code=after.unit_code,
+            is_answered=heard is not None,
+            resolved=heard and heard.resolved,
+            result=heard and heard.result,
+            process=heard and heard.process,
+        )
+
+
+def _of_status(before: Ticket, after: Ticket, now: datetime) -> Iterator[Event]:
+    unit = after.unit_code
+    if after.is_supervised and not before.is_supervised:
+        yield e.SupervisionOpened(occurred_at=now, ticket_id=after.id, unit_code=unit)
+    if after.status is before.status:
+        return
+    if after.status is Status.HARD_CASE:
+        yield e.HardCaseOpened(occurred_at=now, ticket_id=after.id, unit_code=unit)
+    if unit is None or after.reply_term is None:
+        return
+    if after.status is Status.REWORK and before.status is not Status.SUSPENDED:
+        yield e.ReworkStarted(
+            occurred_at=now,
+            ticket_id=after.id,
+            unit_code=unit,
+            round=after.rework_rounds,
+            reply_due=after.reply_term.due_at,
+        )
+    if after.status is Status.CLOSED:
+        yield e.TicketClosed(
+            occurred_at=now,
+            ticket_id=after.id,
+            ticket_no=after.ticket_no,
+            unit_code=unit,
+            appeal_type=after.appeal.appeal_type,
+            is_overdue=after.is_overdue(at=now),
+        )
+
+
+def _registered(new: Ticket, now: datetime) -> Event:
+    return e.TicketRegistered(
+        occurred_at=now,
+        ticket_id=new.id,
+        ticket_no=new.ticket_no,
+        channel=new.appeal.channel,
+        appeal_type=new.appeal.appeal_type,
+        urgency=new.appeal.urgency,
+        citizen_due=new.citizen_term and new.citizen_term.due_at,
+    )
+
+
+def _replied(
+    before: Ticket, after: Ticket, lead: Assignment, calendar: WorkingCalendar, now: datetime
+) -> Event:
+    """Late or not is decided here, once, against the clock that this reply stopped."""
+    was_open = before.lead is not None and before.lead.is_open
+    is_late = was_open and lead.reply_term.has_run_out(at=now)
+    days = calendar.overdue_working_days(lead.reply_term.due_at, now) if is_late else 0
+    return e.TicketReplied(
+        occurred_at=now,
+        ticket_id=after.id,
+        unit_code=lead.unit_code,
+        is_overdue=is_late,
+        overdue_working_days=days,
+    )
+
+
+def told_of(
+    kind: type[Event], ticket: Ticket, key: Running, now: datetime, due_at: datetime
+) -> Event:
+    """A clock of a ticket is near its end, or over."""
+    clock, no = key
+    unit = ticket.assignment(no).unit_code if no else ticket.unit_code
+    return kind.model_validate(
+        {
+            "occurred_at": now,
+            "ticket_id": ticket.id,
+            "unit_code": unit,
+            "clock": clock,
+            "due": due_at.astimezone(SHANGHAI),
+        }
+    )

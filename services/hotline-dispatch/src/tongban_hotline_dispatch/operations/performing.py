@@ -1,0 +1,146 @@
+"""The one way in which a ticket moves: held, checked, moved, saved, its clocks wound, told."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import datetime
+from uuid import UUID
+
+from tongban_common import timers
+from tongban_common.db import Transaction
+from tongban_common.http import check_version
+from tongban_common.service import Kit
+from tongban_common.timers import Deadline
+from tongban_common.working_days import SHANGHAI, WorkingCalendar
+from tongban_hotline_dispatch.domain import joining
+from tongban_hotline_dispatch.domain.assignment import Clock
+from tongban_hotline_dispatch.domain.deadlines import Term
+from tongban_hotline_dispatch.domain.moves import Status
+from tongban_hotline_dispatch.domain.rules import Rules
+from tongban_hotline_dispatch.domain.ticket import OF_TICKET, Running, Ticket
+from tongban_hotline_dispatch.events import DeadlineMissed
+from tongban_hotline_dispatch.operations.announcing import announced, told_of
+from tongban_hotline_dispatch.store import Tickets
+from tongban_hotline_dispatch.store.policies import LIMITS
+from tongban_hotline_dispatch.store.process import PROCESS
+from tongban_hotline_dispatch.store.tickets import Move
+
+# A command on the ticket as it stands, under the rules that it is pinned to.
+Command = Callable[[Ticket, Rules, datetime], Ticket]
+SYSTEM = "timer"
+# The end of these is no failure of anybody's: the act that it leads to says enough.
+PERIODS = frozenset({Clock.SUPPLEMENT, Clock.SUSPENSION, Clock.CALLBACK, Clock.ARCHIVE})
+_ANSWERED = frozenset({Status.CALLBACK, Status.CLOSED})
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Step:
+    """Who acts on which ticket, for which unit, and which version of it they saw."""
+
+    ticket_id: UUID
+    actor: str
+    unit: str | None = None  # None: acts for the hub
+    seen_version: int | None = None  # None: whichever it is
+
+
+async def rules_at(kit: Kit, *, now: datetime) -> Rules:
+    day = now.astimezone(SHANGHAI).date()
+    shelf = kit.policy(PROCESS)
+    limits = await kit.policy(LIMITS).at(day)
+    return Rules(
+        calendar=await kit.calendars.current(),
+        limits=limits.reply_limits,
+        process=(await shelf.at(day)).process,
+        editions={each.version: each.process for each in await shelf.all()},
+    )
+
+
+async def perform(
+    tx: Transaction, *, step: Step, command: Command, rules: Rules, now: datetime
+) -> Ticket:
+    ticket = await locked(tx, step)
+    return await settle(tx, ticket, command, actor=step.actor, rules=rules, now=now)
+
+
+async def locked(tx: Transaction, step: Step) -> Ticket:
+    """The ticket, held by this transaction. Raises NotYourTicket, ChangedMeanwhile."""
+    ticket = await Tickets(tx).get(step.ticket_id)
+    ticket.check_unit(step.unit)
+    if step.seen_version is not None:
+        check_version(expected=step.seen_version, actual=ticket.version)
+    return ticket
+
+
+async def settle(
+    tx: Transaction, before: Ticket, command: Command, *, actor: str, rules: Rules, now: datetime
+) -> Ticket:
+    """What follows once the ticket is held."""
+    pinned = rules.pinned(before.process_version)
+    after = command(before, pinned, now)
+    await Tickets(tx).save(before, after, Move(actor=actor, at=now))
+    await wind(tx, before, after, rules.calendar, now)
+    announce(tx, before, after, rules.calendar, now)
+    if after.children and after.status in _ANSWERED and before.status not in _ANSWERED:
+        await _answer_children(tx, after, rules, now)
+    return after
+
+
+async def wind(
+    tx: Transaction, before: Ticket, after: Ticket, calendar: WorkingCalendar, now: datetime
+) -> None:
+    """Arm what runs now and did not, disarm what did and does not: clocks follow the state."""
+    was, runs = before.clocks(), after.clocks()
+    changed = {key: term for key, term in runs.items() if was.get(key) != term}
+    gone = [key for key in was if key not in runs]
+    overtaken = await timers.wind(
+        tx,
+        armed=[_deadline(after, key, term, calendar) for key, term in changed.items()],
+        gone=[(subject_of(after.id, no), clock) for clock, no in gone],
+        now=now,
+    )
+    for late in overtaken:
+        _, no = read_subject(late.subject)
+        clock = Clock(late.kind)
+        if clock not in PERIODS:
+            tx.publish(told_of(DeadlineMissed, after, (clock, no), now, late.due_at))
+
+
+def announce(
+    tx: Transaction, before: Ticket, after: Ticket, calendar: WorkingCalendar, now: datetime
+) -> None:
+    for event in announced(before, after, calendar, now):
+        tx.publish(event)
+
+
+def subject_of(ticket_id: UUID, no: int) -> str:
+    """The ticket's own clocks go by its id, those of an assignment by its number besides."""
+    return str(ticket_id) if no == OF_TICKET else f"{ticket_id}:{no}"
+
+
+def read_subject(subject: str) -> tuple[UUID, int]:
+    ticket_id, _, no = subject.partition(":")
+    return UUID(ticket_id), int(no or OF_TICKET)
+
+
+async def _answer_children(tx: Transaction, parent: Ticket, rules: Rules, now: datetime) -> None:
+    """Locked after their parent, as merging locks them."""
+    for child_id in await Tickets(tx).children(parent.id):
+        child = await Tickets(tx).get(child_id)
+
+        def inherit(ticket: Ticket, rules: Rules, at: datetime) -> Ticket:
+            return joining.inherit(ticket, parent, rules, at)
+
+        await settle(tx, child, inherit, actor=SYSTEM, rules=rules, now=now)
+
+
+def _deadline(ticket: Ticket, key: Running, term: Term, calendar: WorkingCalendar) -> Deadline:
+    clock, no = key
+    start_at, left = term.left(calendar)
+    return Deadline(
+        kind=clock,
+        subject=subject_of(ticket.id, no),
+        start_at=start_at,
+        limit=left,
+        due_at=term.due_at,
+        warn_at=term.warn_at,
+        calendar_version=term.calendar_version,
+    )

@@ -1,0 +1,206 @@
+"""The rule data of the process: `policies/process.yaml` to the value that the domain works with."""
+
+from functools import cached_property
+from typing import Self
+
+from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, model_validator
+
+from tongban_common.policies import LimitRule, Policy, PolicyKind
+from tongban_hotline_dispatch.domain.appeal import AppealType, Urgency
+from tongban_hotline_dispatch.domain.assignment import AskKind
+from tongban_hotline_dispatch.domain.process import (
+    AutoPass,
+    Counts,
+    Disposition,
+    Exemption,
+    Keep,
+    Process,
+    StageLimit,
+    Surge,
+    Trigger,
+)
+from tongban_hotline_dispatch.domain.ticket import STAGES
+
+# Every stage that the tables and the clocks name.
+STAGE_NAMES = (
+    {clock.value for clock in STAGES.values()}
+    | {f"{kind}_decision" for kind in AskKind}
+    | {"sign", "contact", "return", "rework", "reopen"}
+)
+_SURGED = STAGE_NAMES | {"reply"}
+
+
+class _Part(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class _Line(LimitRule):
+    urgency: Urgency | None = None
+
+
+class _Count(_Part):
+    value: int = Field(ge=0, le=100)
+    clause: str = Field(min_length=1)
+
+
+class _Counts(_Part):
+    returns_before_forced: _Count
+    rework_rounds: _Count
+    extensions: _Count
+    extensions_by_center: _Count
+    extension_days: _Count
+    callback_attempts: _Count
+    co_unit_margin: _Count
+
+    def counts(self) -> Counts:
+        return Counts(**{name: getattr(self, name).value for name in type(self).model_fields})
+
+
+class _NotExtendable(_Part):
+    appeal_types: frozenset[AppealType]
+    urgencies: frozenset[Urgency]
+    clause: str = Field(min_length=1)
+
+
+class _Reason(_Part):
+    name: str = Field(min_length=1)
+    clause: str = Field(min_length=1)
+
+
+class _Disposition(_Part):
+    name: str = Field(min_length=1)
+    basis: str = Field(min_length=1)
+    words: str = Field(min_length=1)
+    route: str | None = None
+    is_sealed: bool = False
+    is_immediate: bool = False
+
+
+class _Exempt(_Part):
+    when: Exemption
+    clause: str = Field(min_length=1)
+
+
+class _Callback(_Part):
+    trigger: Trigger
+    clause: str = Field(min_length=1)
+    exempt: list[_Exempt]
+
+
+class _AutoPass(_Part):
+    appeal_types: frozenset[AppealType]
+    urgencies: frozenset[Urgency]
+    clause: str = Field(min_length=1)
+
+
+class _Keep(_Part):
+    matter: str = Field(min_length=1)
+    levels: frozenset[str] = Field(min_length=1)
+    clause: str = Field(min_length=1)
+
+
+class _Surge(_Part):
+    name: str = Field(min_length=1)
+    matter: str
+    from_at: AwareDatetime
+    to_at: AwareDatetime
+    limits: dict[str, LimitRule] = Field(min_length=1)
+
+    @model_validator(mode="after")
+    def _is_whole(self) -> Self:
+        if self.from_at >= self.to_at:
+            raise ValueError(f"{self.name} 的起止时间颠倒")
+        unknown = set(self.limits) - _SURGED
+        if unknown:
+            raise ValueError(f"{self.name} 没有这些环节：{'、'.join(sorted(unknown))}")
+        return self
+
+    def surge(self) -> Surge:
+        limits = {name: rule.limit() for name, rule in self.limits.items()}
+        return Surge(
+            name=self.name,
+            matter=self.matter,
+            from_at=self.from_at,
+            to_at=self.to_at,
+            limits=limits,
+        )
+
+    def meets(self, other: "_Surge") -> bool:
+        """Both could hold for one ticket at one moment, and say different things."""
+        nested = self.matter.startswith(other.matter) or other.matter.startswith(self.matter)
+        same_time = self.from_at < other.to_at and other.from_at < self.to_at
+        return nested and same_time and bool(set(self.limits) & set(other.limits))
+
+
+class ProcessPolicy(Policy):
+    limits: dict[str, list[_Line]]
+    counts: _Counts
+    not_extendable: _NotExtendable
+    pause_reasons: dict[str, _Reason] = Field(min_length=1)
+    reopen_reasons: dict[str, _Reason] = Field(min_length=1)
+    no_redo_reasons: dict[str, _Reason] = Field(min_length=1)
+    dispositions: dict[str, _Disposition] = Field(min_length=1)
+    callback: _Callback
+    auto_pass: list[_AutoPass]
+    not_delegable: list[_Keep]
+    surges: list[_Surge]
+
+    @model_validator(mode="after")
+    def _has_every_stage(self) -> Self:
+        missing, unknown = STAGE_NAMES - set(self.limits), set(self.limits) - STAGE_NAMES
+        if missing:
+            raise ValueError(f"缺少这些环节的时限：{'、'.join(sorted(missing))}")
+        if unknown:
+            raise ValueError(f"没有这些环节：{'、'.join(sorted(unknown))}")
+        for name, lines in self.limits.items():
+            urgencies = [line.urgency for line in lines]
+            if None not in urgencies:
+                raise ValueError(f"{name} 没有一般时限")
+            if len(set(urgencies)) < len(urgencies):
+                raise ValueError(f"{name} 同一紧急程度有多条时限")
+        return self
+
+    @model_validator(mode="after")
+    def _has_no_overlapping_surges(self) -> Self:
+        for number, one in enumerate(self.surges):
+            for other in self.surges[:number]:
+                if one.meets(other):
+                    raise ValueError(
+                        f"{other.name} 与 {one.name} 在同一时段对同一事项规定了同一时限"
+                    )
+        return self
+
+    @cached_property
+    def process(self) -> Process:
+        return Process(
+            label=f"{self.name}@{self.version}",
+            version=self.version,
+            limits={
+                name: tuple(StageLimit(limit=line.limit(), urgency=line.urgency) for line in lines)
+                for name, lines in self.limits.items()
+            },
+            counts=self.counts.counts(),
+            not_extendable=(self.not_extendable.appeal_types, self.not_extendable.urgencies),
+            pause_reasons=_names(self.pause_reasons),
+            reopen_reasons=_names(self.reopen_reasons),
+            no_redo_reasons=_names(self.no_redo_reasons),
+            dispositions={
+                code: Disposition(code=code, **given.model_dump())
+                for code, given in self.dispositions.items()
+            },
+            callback_trigger=self.callback.trigger,
+            exemptions=frozenset(each.when for each in self.callback.exempt),
+            auto_pass=tuple(
+                AutoPass(appeal_types=each.appeal_types, urgencies=each.urgencies)
+                for each in self.auto_pass
+            ),
+            kept=tuple(Keep(**each.model_dump()) for each in self.not_delegable),
+            surges=tuple(each.surge() for each in self.surges),
+        )
+
+
+def _names(reasons: dict[str, _Reason]) -> dict[str, str]:
+    return {code: reason.name for code, reason in reasons.items()}
+
+
+PROCESS = PolicyKind("tongban_hotline_dispatch", "process.yaml", ProcessPolicy)
