@@ -32,7 +32,9 @@ async def registered(hub: Client, **more: object) -> dict[str, str]:
     return made
 
 
-async def act(who: Client, ticket_id: str, move: str, version: int, **body: object) -> httpx.Response:
+async def act(
+    who: Client, ticket_id: str, move: str, version: int, **body: object
+) -> httpx.Response:
     headers = {"If-Match": f'"{version}"'}
     if not body:
         return await who.post(f"{TICKETS}/{ticket_id}/{move}", headers=headers)

@@ -57,3 +57,13 @@ def test_a_file_that_cannot_be_read_is_one_clear_line(run: Run, tmp_path: Path) 
     assert code == 1
     assert "文件是空的" in output
     assert "Traceback" not in output
+
+
+def test_the_document_of_the_process_is_what_the_tables_say() -> None:
+    document = Path(__file__).parents[3] / "docs" / "hotline-process.md"
+
+    said = CliRunner().invoke(commands_of(), ["process", "--format", "md"])
+    drawn = CliRunner().invoke(commands_of(), ["process", "--format", "mermaid"])
+
+    assert said.output == document.read_text(encoding="utf-8")
+    assert drawn.output.count("stateDiagram-v2") == 2

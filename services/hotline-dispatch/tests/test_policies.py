@@ -10,6 +10,7 @@ from tongban_common.working_days import Unit
 from tongban_hotline_dispatch.domain.appeal import AppealType, Urgency
 from tongban_hotline_dispatch.domain.deadlines import Facts
 from tongban_hotline_dispatch.store.policies import LIMITS
+from tongban_hotline_dispatch.store.process import PROCESS
 
 PACKAGE = "tongban_hotline_dispatch"
 C, H, S, X, R = AppealType  # 咨询 求助 建议 投诉 举报
@@ -21,6 +22,13 @@ TABLE = {
     "two_ten_fifteen": {(C, "city"): 2, (H, "city"): 10, (S, "city"): 10, (X, "city"): 15},
     "three_seven_fifteen": {(C, "city"): 3, (H, "city"): 7, (S, "city"): 7, (R, "city"): 15},
 }
+
+_SURGE = (
+    "{name: 台风, matter: TF, from_at: 2026-07-01T00:00:00+08:00, "
+    "to_at: 2026-07-09T00:00:00+08:00, "
+    "limits: {dispatch: {amount: 15, unit: minutes, clause: 应急}}}"
+)
+OVERLAPPING = f"surges: [{_SURGE}, {_SURGE}]"
 
 
 def changed(old: str, new: str) -> str:
@@ -99,3 +107,28 @@ def test_every_permission_that_a_route_asks_for_is_granted_to_somebody() -> None
 def test_the_documents_are_plain_yaml() -> None:
     for name in ("limits.yaml", "access.yaml"):
         assert isinstance(yaml.safe_load(packaged_text(PACKAGE, name)), dict)
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "said"),
+    [
+        ("  reopen:\n", "  reopened:\n", "缺少这些环节的时限：reopen"),
+        ("trigger: earlier_of", "trigger: sometimes", "callback.trigger"),
+        ("when: no_contact", "when: bored", "callback.exempt"),
+        (
+            "{amount: 1, unit: working_days, clause: 办后审核",
+            "{urgency: urgent, amount: 1, unit: working_days, clause: 办后审核",
+            "review 没有一般时限",
+        ),
+        ("rework_rounds: {value: 2,", "rework_rounds: {value: -1,", "counts.rework_rounds.value"),
+        ("words: 您的来电没有实质诉求，已作记录。", "words: ''", "dispositions.NO_SUBSTANCE.words"),
+        ("surges: []", OVERLAPPING, "在同一时段对同一事项规定了同一时限"),
+    ],
+    ids=["缺环节", "未知触发", "未知事由", "没有一般时限", "负数", "没有告知的话", "时段重叠"],
+)
+def test_a_faulty_process_is_refused_with_its_place(old: str, new: str, said: str) -> None:
+    text = packaged_text(PACKAGE, "process.yaml")
+    assert old in text
+
+    with pytest.raises(BadPolicy, match=said):
+        PROCESS.parse(text.replace(old, new, 1), where="process.yaml")

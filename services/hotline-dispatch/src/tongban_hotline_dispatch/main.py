@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import Callable, Coroutine
 from datetime import datetime
+from enum import StrEnum
 from pathlib import Path
 from typing import Annotated, Any, TypeVar
 
@@ -17,6 +18,7 @@ from tongban_common.errors import Refusal
 from tongban_common.service import Kit, Service
 from tongban_common.working_days import SHANGHAI
 from tongban_hotline_dispatch import api, consumers, events, operations, pages, store, timers
+from tongban_hotline_dispatch.domain.process_document import as_markdown, as_mermaid
 from tongban_hotline_dispatch.operations import Outcome, Report, open311
 from tongban_hotline_dispatch.settings import HotlineSettings
 from tongban_hotline_dispatch.store.exports import EXPORT
@@ -39,8 +41,13 @@ SERVICE = Service(
 )
 
 
+class Format(StrEnum):
+    MD = "md"
+    MERMAID = "mermaid"
+
+
 def commands_of(settings_of: SettingsSource = settings_from_environment) -> typer.Typer:
-    """The commands of every service, `import`, and the keys of Open311."""
+    """The commands of every service, `import`, `process`, and the keys of Open311."""
     made = commands(SERVICE, settings_of)
 
     @made.command("import")
@@ -54,6 +61,15 @@ def commands_of(settings_of: SettingsSource = settings_from_environment) -> type
         _tell(report)
 
     made.add_typer(_key_commands(settings_of), name="open311-key")
+
+    @made.command()
+    def process(
+        form: Annotated[Format, typer.Option("--format", help="md or mermaid")] = Format.MD,
+    ) -> None:
+        """The state machines of ticket and assignment, as a document or as diagrams."""
+        rules = PROCESS.packaged().process
+        typer.echo(as_markdown(rules) if form is Format.MD else as_mermaid(), nl=False)
+
     return made
 
 

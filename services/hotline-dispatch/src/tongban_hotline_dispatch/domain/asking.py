@@ -101,6 +101,8 @@ class Decision:
 
 def ask(ticket: Ticket, unit: str | None, request: Request, rules: Rules, at: datetime) -> Ticket:
     share = ticket.share_of(unit)
+    if not share.is_open:
+        raise NotAllowed("已答复的工单无须再申请")
     _check_grounds(request)
     case = _Case(ticket=ticket, share=share, grounds=request.grounds, rules=rules, at=at)
     _CHECKS[request.kind](case)

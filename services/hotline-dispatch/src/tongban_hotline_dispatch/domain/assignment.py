@@ -171,7 +171,10 @@ class Assignment:
         """Raises EmptyReply."""
         reply.check()
         is_late = self.was_late or (self.is_open and self.reply_term.has_run_out(at=at))
-        return replace(self, reply=reply, replied_at=at, was_late=is_late)
+        share = replace(self, reply=reply, replied_at=at, was_late=is_late)
+        if share.asking is None:
+            return share
+        return share.decided(granted=False, by=None, at=at, note="已答复，不再审核")
 
     def redated(self, clock: Clock, term: Term) -> "Assignment":
         """A new calendar moved a due day."""

@@ -24,9 +24,7 @@ class TooLateToReopen(Conflict):
 
 def register(ticket: Ticket, rules: Rules, at: datetime) -> Ticket:
     """受理: the citizen's clock starts, and nothing will reset it."""
-    if ticket.wants_reply:
-        ticket = replace(ticket, citizen_term=rules.citizen_term(ticket.appeal, at))
-    return ticket.moved(Deed(act=Act.REGISTER), Status.REGISTERED, rules, at)
+    return _accepted(ticket, rules, at).moved(Deed(act=Act.REGISTER), Status.REGISTERED, rules, at)
 
 
 def request_facts(ticket: Ticket, rules: Rules, at: datetime) -> Ticket:
@@ -39,7 +37,7 @@ def supplement(ticket: Ticket, rules: Rules, at: datetime) -> Ticket:
     waited = ticket.status is Status.AWAITING_FACTS
     deed = Deed(act=Act.SUPPLEMENT, facts={"was_awaited": waited})
     if waited:
-        return ticket.moved(deed, Status.REGISTERED, rules, at)
+        return _accepted(ticket, rules, at).moved(deed, Status.REGISTERED, rules, at)
     return ticket.noted(deed)
 
 
@@ -101,6 +99,12 @@ def check_childless(ticket: Ticket) -> None:
     """Raises HasChildren: those who were joined to it still wait for its answer."""
     if ticket.children:
         raise HasChildren("该工单有并入的工单，请先拆单", children=ticket.children)
+
+
+def _accepted(ticket: Ticket, rules: Rules, at: datetime) -> Ticket:
+    if ticket.citizen_term is not None or not ticket.wants_reply:
+        return ticket
+    return replace(ticket, citizen_term=rules.citizen_term(ticket.appeal, at))
 
 
 def _due(ticket: Ticket) -> str | None:

@@ -22,6 +22,7 @@ _HANDLED = (_S.SIGNED, _S.REWORK, _S.HARD_CASE)
 _ANSWERABLE = (_S.SIGNED, _S.REWORK, _S.HARD_CASE, _S.PHASED)
 _LATER = (_S.REPLIED, _S.CALLBACK, _S.PHASED)
 _BEFORE_UNIT = (_S.REGISTERED, _S.AWAITING_FACTS, _S.CONSULTING)
+_SHARED = (*_WITH_UNIT, *_LATER)
 _LIVE = (*_BEFORE_UNIT, *_WITH_UNIT, *_LATER)
 _EXPLAINED = "不予受理情形告知理由和途径：国办函〔2025〕66号(二)、潍坊市条例第十九条"
 _RETURNS = (
@@ -134,7 +135,7 @@ TICKET = Table(
             limit="sign",
         ),
         on(_A.SIGN, "补签", [_S.SIGNED], None, [_UO], "自动签收后由承办单位补签"),
-        on(_A.SIGN, "协办签收", _WITH_UNIT, None, [_UO], _LEAD, limit="sign"),
+        on(_A.SIGN, "协办签收", _SHARED, None, [_UO], _LEAD, limit="sign"),
         on(
             _A.AUTO_SIGN,
             "自动签收",
@@ -143,9 +144,7 @@ TICKET = Table(
             [_SYS],
             "逾期未签收的自动签收并计入（本系统默认）",
         ),
-        on(
-            _A.AUTO_SIGN, "自动签收", _WITH_UNIT[1:], None, [_SYS], "协办单位同样适用（本系统默认）"
-        ),
+        on(_A.AUTO_SIGN, "自动签收", _SHARED, None, [_SYS], "协办单位同样适用（本系统默认）"),
         on(
             _A.CONTACT,
             "先行联系",
@@ -191,11 +190,11 @@ TICKET = Table(
             "逾期未审的视为不予退单，审核期间时钟不停（本系统默认）",
             limit="return_decision",
         ),
-        on(_A.ASK_EXTENSION, "申请延期", [_S.SIGNED, _S.HARD_CASE], None, [_UO], _LONGER),
+        on(_A.ASK_EXTENSION, "申请延期", _SHARED, None, [_UO], _LONGER),
         on(
             _A.APPROVE_EXTENSION,
             "准予延期",
-            _HANDLED,
+            _SHARED,
             None,
             [_DS, _HC],
             _LONGER,
@@ -204,7 +203,7 @@ TICKET = Table(
         on(
             _A.REFUSE_EXTENSION,
             "不予延期",
-            _HANDLED,
+            _SHARED,
             None,
             [_DS, _HC, _SYS],
             "逾期未审的视为不予延期（本系统默认）",
@@ -247,7 +246,7 @@ TICKET = Table(
             [_UO],
             "低风险事项按规则自动通过审核（本系统默认）",
         ),
-        on(_A.CO_REPLY, "协办反馈", _WITH_UNIT, None, [_UO], _LEAD),
+        on(_A.CO_REPLY, "协办反馈", _SHARED, None, [_UO], _LEAD),
         on(_A.PASS_REVIEW, "审核通过", [_S.REPLIED], _S.CALLBACK, [_RV], _REVIEWED, limit="review"),
         on(_A.FAIL_REVIEW, "审核退回", [_S.REPLIED], _S.REWORK, [_RV], _REDONE, limit="rework"),
         on(_A.FAIL_REVIEW, "审核退回", [_S.REPLIED], _S.HARD_CASE, [_RV], _REDONE),

@@ -59,7 +59,7 @@ def announced(
     before: Ticket, after: Ticket, calendar: WorkingCalendar, now: datetime
 ) -> Iterator[Event]:
     """Every event of one move, in the order in which things happened."""
-    if after.status is Status.REGISTERED and before.status is Status.DRAFT:
+    if before.status is Status.DRAFT:
         yield _registered(after, now)
     yield from _of_act(after, now)
     yield from _of_units(before, after, calendar, now)
@@ -109,7 +109,7 @@ def _of_callback(before: Ticket, after: Ticket, now: datetime) -> Iterator[Event
     was, current = before.callback, after.callback
     if current is None:
         return
-    if was is None or current.opened_at != was.opened_at:
+    if was is None or (was.is_done and current != was):
         yield e.CallbackOpened(occurred_at=now, ticket_id=after.id, cause=current.cause)
     if current.is_done and current != was:
         heard = current.heard

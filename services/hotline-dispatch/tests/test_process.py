@@ -1,0 +1,550 @@
+"""The process on PostgreSQL: through the API, by the sweep, and in any order of moves."""
+
+from collections.abc import Callable, Coroutine
+from datetime import datetime, timedelta
+from typing import Any
+from uuid import UUID
+
+import httpx
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+from sqlalchemy import delete, select, text
+
+from tongban_common.db import Database
+from tongban_common.errors import Refusal
+from tongban_common.service import Kit, Service
+from tongban_common.testing import Client, Clock
+from tongban_common.timers import timer
+from tongban_common.working_days import SHANGHAI
+from tongban_hotline_dispatch import operations
+from tongban_hotline_dispatch.domain.asking import Decision, Request
+from tongban_hotline_dispatch.domain.assignment import AskKind, Reply, Role
+from tongban_hotline_dispatch.domain.callback import Heard, Mark, Resolved
+from tongban_hotline_dispatch.domain.ticket import Ticket
+from tongban_hotline_dispatch.operations import Desk, Step
+from tongban_hotline_dispatch.operations.performing import subject_of
+from tongban_hotline_dispatch.store import Complainant, ticket_note
+from tongban_hotline_dispatch.store.tickets import Tickets
+
+TICKETS = "/hotline/v1/tickets"
+NOW = datetime(2026, 9, 21, 10, 0, tzinfo=SHANGHAI)
+PERSON = Complainant(name="张三丰", phone="13812345678")
+APPEAL = {
+    "channel": "phone",
+    "appeal_type": "help",
+    "title": "路灯不亮",
+    "content": "桂花路口的路灯已三天不亮",
+    "person": {"name": "张三丰", "phone": "13812345678"},
+}
+GOOD = {"resolved": "resolved", "result": "satisfied", "process": "satisfied"}
+BAD = {"resolved": "unresolved", "result": "dissatisfied", "process": "basically"}
+RETURN = {
+    "reason": "非本单位职责",
+    "citation": "三定规定",
+    "suggested_unit": "A7",
+    "is_signed_off": True,
+}
+EXTENSION = {"reason": "情况复杂", "citation": "条例", "amount": 3, "is_signed_off": True}
+SUSPENSION = {"reason": "送检", "pause_reason": "INSPECTION_APPRAISAL", "is_signed_off": True}
+
+
+@pytest.fixture(autouse=True)
+def _today(clock: Clock) -> None:
+    clock.now = NOW
+
+
+@pytest.fixture
+def center(client: Client) -> Client:
+    return client.as_("supervisor", subject="c-1")
+
+
+class Road:
+    """One ticket on its way through the API; who acts stands in each step."""
+
+    def __init__(self, made: dict[str, Any]) -> None:
+        self.id, self.version, self.last = made["id"], made["version"], made
+
+    async def go(self, who: Client, path: str, **body: object) -> httpx.Response:
+        answer = await who.post(
+            f"{TICKETS}/{self.id}/{path}", json=body, headers={"If-Match": f'"{self.version}"'}
+        )
+        if answer.status_code == 200:
+            self.last = answer.json()
+            self.version = self.last["version"]
+        return answer
+
+    async def done(self, who: Client, path: str, **body: object) -> dict[str, Any]:
+        answer = await self.go(who, path, **body)
+        assert answer.status_code == 200, answer.text
+        found: dict[str, Any] = answer.json()
+        return found
+
+    async def refused(self, who: Client, path: str, **body: object) -> tuple[int, str]:
+        answer = await self.go(who, path, **body)
+        return answer.status_code, answer.json()["code"]
+
+
+Begin = Callable[..., Coroutine[Any, Any, Road]]
+
+
+@pytest.fixture
+def begin(hub: Client, officer: Client) -> Begin:
+    """A new ticket, on the way to where it is asked for."""
+
+    async def start(upto: str = "signed", **more: object) -> Road:
+        answer = await hub.post(TICKETS, json={**APPEAL, **more})
+        assert answer.status_code == 201, answer.text
+        road = Road(answer.json())
+        for status, who, path, body in (
+            ("assigned", hub, "assign", {"unit_code": "A3"}),
+            ("signed", officer, "sign", {}),
+            ("replied", officer, "reply", {"text": "已修复"}),
+            ("callback", hub, "review/pass", {}),
+        ):
+            if road.last["status"] == upto:
+                break
+            road.last = await road.done(who, path, **body)
+            assert road.last["status"] == status
+        return road
+
+    return start
+
+
+async def test_a_reply_is_reviewed_called_back_done_again_and_closed(
+    begin: Begin, hub: Client, officer: Client, announced: Any
+) -> None:
+    road = await begin("callback")
+
+    again = await road.done(hub, "callback/complete", **BAD)
+    await road.done(officer, "reply", text="重新修复", citations=["城建〔2025〕3号"])
+    await road.done(hub, "review/pass")
+    await road.done(hub, "callback/attempt")
+    closed = await road.done(hub, "callback/complete", **GOOD)
+
+    assert (again["status"], closed["status"]) == ("rework", "closed")
+    facts = [fact for fact, _ in await announced()]
+    assert facts[4:] == [
+        "review-passed",
+        "callback-opened",
+        "callback-completed",
+        "rework-started",
+        "ticket-replied",
+        "review-passed",
+        "callback-opened",
+        "callback-attempted",
+        "callback-completed",
+        "ticket-closed",
+    ]
+
+
+async def test_a_return_is_upheld_and_the_next_unit_gets_a_full_limit(
+    begin: Begin, hub: Client, officer: Client, center: Client
+) -> None:
+    road = await begin("assigned")
+    citizen_due = road.last["citizen_due"]
+
+    waiting = await road.done(officer, "return", **RETURN)
+    upheld = await road.done(hub, "return/decide", is_granted=True)
+    hidden = await officer.get(f"{TICKETS}/{road.id}")
+    other = await road.done(hub, "assign", unit_code="A7")
+
+    assert (waiting["status"], upheld["status"]) == ("return_review", "registered")
+    assert hidden.status_code == 404
+    assert (other["unit_code"], other["citizen_due"]) == ("A7", citizen_due)
+    detail = (await hub.get(f"{TICKETS}/{road.id}")).json()
+    assert [each["state"] for each in detail["assignments"]] == ["returned", "waiting"]
+    assert detail["assignments"][0]["asks"][0]["is_granted"] is True
+
+
+async def test_a_designated_unit_gets_409_on_a_return(
+    begin: Begin, center: Client, officer: Client
+) -> None:
+    road = await begin("registered")
+
+    await road.done(center, "designate", unit_code="A3")
+
+    assert await road.refused(officer, "return", **RETURN) == (409, "assignment.forced")
+
+
+async def test_an_extension_and_a_suspension_move_the_deadline_and_explain_it(
+    begin: Begin, hub: Client, officer: Client, center: Client, clock: Clock
+) -> None:
+    road = await begin()
+    await road.done(officer, "extension", **EXTENSION)
+    assert await road.refused(officer, "extension", **EXTENSION) == (
+        409,
+        "assignment.already_asked",
+    )
+    assert await road.refused(hub, "extension/decide", is_granted=True) == (
+        422,
+        "extension.complainant_not_told",
+    )
+    longer = await road.done(hub, "extension/decide", is_granted=True, is_told=True)
+    assert longer["reply_due"][:10] == "2026-10-09"
+
+    await road.done(officer, "suspension", **SUSPENSION)
+    await road.done(center, "suspension/decide", is_granted=True)
+    clock.now = NOW + timedelta(days=7)
+    resumed = await road.done(officer, "resume")
+
+    assert resumed["reply_due"][:10] == "2026-10-13"
+    explained = (await hub.get(f"{TICKETS}/{road.id}/deadlines")).json()
+    unit = next(each for each in explained if each["clock"] == "unit")
+    assert unit["due_at"] == resumed["reply_due"]
+    assert any("挂起" in day["reason"] for day in unit["days"])
+    assert any("延期" in day["reason"] for day in unit["days"])
+
+
+@pytest.mark.parametrize(
+    ("path", "body", "code"),
+    [
+        ("consult", {}, "ticket.illegal_move"),
+        ("review/pass", {}, "ticket.illegal_move"),
+        ("callback/complete", GOOD, "callback.not_open"),
+        ("callback/give-up", {}, "callback.not_open"),
+        ("return/decide", {"is_granted": True}, "assignment.nothing_asked"),
+        ("transfer", {"unit_code": "A3"}, "assignment.already_there"),
+        ("transfer", {"unit_code": "A9"}, "unit.not_found"),
+        ("reopen", {"reason": "NEW_FACTS"}, "ticket.illegal_move"),
+        ("reopen", {"reason": "BORED"}, "process.unknown_reason"),
+        ("route-out", {"disposition": "NOT_MINE"}, "process.unknown_reason"),
+        ("unmerge", {}, "ticket.illegal_move"),
+    ],
+)
+async def test_what_is_out_of_order_is_refused_with_its_code(
+    begin: Begin, hub: Client, path: str, body: dict[str, object], code: str
+) -> None:
+    road = await begin()
+
+    status, found = await road.refused(hub, path, **body)
+
+    assert found == code
+    assert status in {409, 422}
+
+
+async def test_permissions_stand_between_the_desks(
+    begin: Begin, hub: Client, officer: Client, client: Client
+) -> None:
+    road = await begin()
+
+    assert (await road.go(officer, "review/pass")).status_code == 403
+    assert (await road.go(hub, "designate", unit_code="A7")).status_code == 403
+    assert (await road.go(hub, "contact")).status_code == 403
+    agent = client.as_("agent", subject="a-1")
+    assert (await road.go(agent, "transfer", unit_code="A7")).status_code == 403
+    other = client.as_("unit_officer", subject="u-7", unit="A7")
+    assert await road.refused(other, "contact") == (403, "ticket.not_your_unit")
+
+
+async def test_a_co_unit_sees_and_answers_its_share(
+    begin: Begin, client: Client, hub: Client, officer: Client
+) -> None:
+    road = await begin()
+    co = client.as_("unit_officer", subject="u-7", unit="A7")
+
+    await road.done(officer, "add-unit", unit_code="A7", role="whistle")
+    assert (await co.get(f"{TICKETS}/{road.id}")).status_code == 200
+    await road.done(co, "sign")
+    await road.done(co, "contact")
+    answered = await road.done(co, "reply", text="电力部分已处理")
+
+    assert (answered["status"], answered["reply"]) == ("signed", None)
+    detail = (await hub.get(f"{TICKETS}/{road.id}")).json()
+    assert detail["assignments"][1]["state"] == "replied"
+    assert [line["act"] for line in (await hub.get(f"{TICKETS}/{road.id}/history")).json()][
+        -1
+    ] == "unit_replied"
+
+
+async def test_children_are_answered_and_called_back_each_for_itself(
+    begin: Begin, hub: Client, officer: Client, announced: Any
+) -> None:
+    parent = await begin()
+    child, exempt, out = (
+        await begin("registered"),
+        await begin("registered", wants_callback=False),
+        await begin("registered"),
+    )
+    for each in (child, exempt, out):
+        await each.done(hub, "merge", parent_id=parent.id)
+    assert await parent.refused(hub, "withdraw") == (409, "ticket.has_children")
+    assert await out.refused(hub, "merge", parent_id=parent.id) == (409, "ticket.illegal_move")
+    await out.done(hub, "unmerge")
+
+    await parent.done(officer, "reply", text="已修复")
+    await parent.done(hub, "review/pass")
+
+    seen = {
+        each.id: (await hub.get(f"{TICKETS}/{each.id}")).json() for each in (child, exempt, out)
+    }
+    assert [seen[each.id]["status"] for each in (child, exempt, out)] == [
+        "callback",
+        "closed",
+        "registered",
+    ]
+    assert seen[child.id]["reply"] == "已修复"
+    closed = [data for fact, data in await announced() if fact == "ticket-closed"]
+    assert [data["ticket_id"] for data in closed] == [exempt.id]
+
+
+async def test_what_is_secret_is_kept_under_seal_only(hub: Client, db: Database) -> None:
+    secret = {**APPEAL, "content": "某某秘密文件内容", "disposition": "SECRET_PRIVACY"}
+    made = (await hub.post(TICKETS, json=secret)).json()
+    late = Road((await hub.post(TICKETS, json={**APPEAL, "content": "另一机密内容"})).json())
+    await late.done(hub, "route-out", disposition="SECRET_PRIVACY")
+
+    assert made["status"] == "routed_out"
+    async with db.reading() as connection:
+        for table in ("ticket", "ticket_note", "ticket_move", "outbox"):
+            rows = await connection.execute(text(f"SELECT to_jsonb(t)::text FROM {table} t"))  # noqa: S608
+            assert not any("秘密" in row or "机密" in row for row in rows.scalars())
+        notes = (await connection.execute(select(ticket_note))).all()
+    assert [bool(each.sealed) for each in notes] == [True, True]
+
+
+@pytest.mark.parametrize(
+    ("more", "status", "fact"),
+    [
+        ({"disposition": "EMERGENCY"}, "routed_out", "ticket-routed-out"),
+        ({"answer": "办公时间为9时至17时"}, "answered", "ticket-answered"),
+        ({"lacks_facts": True}, "awaiting_facts", "facts-requested"),
+    ],
+)
+async def test_a_matter_may_take_another_way_at_once(
+    hub: Client, announced: Any, more: dict[str, object], status: str, fact: str
+) -> None:
+    made = (await hub.post(TICKETS, json={**APPEAL, **more})).json()
+
+    assert made["status"] == status
+    assert [each for each, _ in await announced()] == ["ticket-registered", fact]
+
+
+async def test_facts_that_never_come_close_the_matter_and_facts_that_come_start_the_clock(
+    service: Service, kit: Kit, hub: Client, clock: Clock
+) -> None:
+    body = {**APPEAL, "lacks_facts": True}
+    lost, found = [Road((await hub.post(TICKETS, json=body)).json()) for _ in range(2)]
+    supplied = await found.done(hub, "supplement", words="在桂花路口")
+
+    await service.sweeper(kit).sweep(now=NOW + timedelta(days=9))
+
+    seen = (await hub.get(f"{TICKETS}/{lost.id}")).json()
+    assert (seen["status"], seen["disposition"]) == ("closed", "NO_SUBSTANCE")
+    assert supplied["citizen_due"] is not None
+
+
+async def test_silence_signs_rejects_opens_the_callback_and_archives(
+    service: Service, kit: Kit, begin: Begin, hub: Client, officer: Client, announced: Any
+) -> None:
+    unsigned, returned, closed = await begin("assigned"), await begin(), await begin("replied")
+    await returned.done(officer, "return", **RETURN)
+    await closed.done(hub, "close", heard=GOOD)
+
+    await service.sweeper(kit).sweep(now=NOW + timedelta(days=60))
+
+    states = {
+        road.id: (await hub.get(f"{TICKETS}/{road.id}")).json()
+        for road in (unsigned, returned, closed)
+    }
+    assert [each["status"] for each in states.values()] == ["signed", "signed", "archived"]
+    assert states[unsigned.id]["assignments"][0]["is_auto_signed"] is True
+    told = [(fact, data) for fact, data in await announced() if data["ticket_id"] == unsigned.id]
+    opened = [data["cause"] for fact, data in told if fact == "callback-opened"]
+    assert opened == ["deadline"]
+    decided = [data for fact, data in await announced() if fact == "return-decided"]
+    assert [(each["is_upheld"], each["is_by_silence"]) for each in decided] == [(False, True)]
+    late = await unsigned_signs(officer, unsigned)
+    assert late["status"] == "signed"
+
+
+async def unsigned_signs(officer: Client, road: Road) -> dict[str, Any]:
+    """补签 after the automatic signature; the sweep moved the ticket meanwhile."""
+    seen = (await officer.get(f"{TICKETS}/{road.id}")).json()
+    road.version = seen["version"]
+    return await road.done(officer, "sign")
+
+
+async def test_five_hundred_go_at_once_each_with_its_own_result(
+    begin: Begin, hub: Client, officer: Client
+) -> None:
+    roads = [await begin("registered") for _ in range(5)]
+    items = [{"ticket_id": road.id, "unit_code": "A3"} for road in roads]
+    items[1]["unit_code"] = "A9"
+    items.append({"ticket_id": str(UUID(int=7)), "unit_code": "A3"})
+
+    done = (await hub.post(f"{TICKETS}/bulk/assign", json={"items": items})).json()
+
+    assert (done["done"], done["refused"]) == (4, 2)
+    assert [each["code"] for each in done["results"]] == [
+        None,
+        "unit.not_found",
+        None,
+        None,
+        None,
+        "ticket.not_found",
+    ]
+    moved = [{"ticket_id": roads[0].id, "unit_code": "A7", "version": 2}]
+    stale = [{"ticket_id": roads[2].id, "unit_code": "A7", "version": 1}]
+    answer = await hub.post(f"{TICKETS}/bulk/transfer", json={"items": moved + stale})
+    assert [each["code"] for each in answer.json()["results"]] == [
+        None,
+        "precondition.changed_meanwhile",
+    ]
+    roads[3].version = 2
+    await roads[3].done(officer, "extension", **EXTENSION)
+    extend = [{"ticket_id": roads[3].id, "is_told": True}, {"ticket_id": roads[4].id}]
+    answer = await hub.post(f"{TICKETS}/bulk/extend", json={"items": extend})
+    assert [each["code"] for each in answer.json()["results"]] == [None, "assignment.nothing_asked"]
+    too_many = [items[0]] * 501
+    refused = await hub.post(f"{TICKETS}/bulk/assign", json={"items": too_many})
+    assert refused.status_code == 422
+
+
+async def test_a_reply_late_and_unswept_is_still_told_of_when_its_clock_is_wound_anew(
+    service: Service, kit: Kit, filed: Any, announced: Any
+) -> None:
+    made = await filed(NOW, unit="A3", person=PERSON)
+    late = NOW + timedelta(days=30)
+    rules = await operations.rules_at(kit, now=late)
+    step = Step(ticket_id=made.id, actor="u")
+    async with kit.db.transaction() as tx:
+        await operations.sign(tx, step=step, rules=rules, now=NOW)
+        await operations.reply(tx, step=step, answer=Reply.of("好"), rules=rules, now=late)
+        await Desk(tx, step=step, rules=rules, now=late).fail_review()
+    for _ in range(2):
+        await service.sweeper(kit).sweep(now=late)
+
+    missed = [data["clock"] for fact, data in await announced() if fact == "deadline-missed"]
+    assert missed.count("unit") == 1
+
+
+MOVES = [
+    "assign",
+    "transfer",
+    "sign",
+    "contact",
+    "reply",
+    "pass",
+    "fail",
+    "close",
+    "good",
+    "bad",
+    "attempt",
+    "give_up",
+    "resume",
+    "withdraw",
+    "reopen",
+    "escalate",
+    "consult",
+    "conclude",
+    "add",
+    "sweep",
+]
+
+
+STEPS = st.lists(
+    st.one_of(
+        st.sampled_from(MOVES),
+        st.tuples(st.sampled_from(["ask", "grant", "refuse"]), st.sampled_from(AskKind)),
+    ),
+    min_size=8,
+    max_size=30,
+)
+
+
+@settings(
+    max_examples=15,
+    deadline=None,
+    suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
+)
+@given(steps=STEPS)
+async def test_in_any_order_of_moves_the_timers_in_the_database_are_the_clocks_of_the_ticket(
+    steps: list[Any], service: Service, kit: Kit, filed: Any
+) -> None:
+    await _walk(service, kit, filed, steps)
+
+
+async def _walk(service: Service, kit: Kit, filed: Any, steps: list[Any]) -> None:
+    async with kit.db.transaction() as tx:
+        await tx.connection.execute(delete(timer))
+    now = NOW
+    made = await filed(now, unit="A3", person=PERSON)
+    for step in steps:
+        now += timedelta(hours=7)
+        if step == "sweep":
+            now += timedelta(days=2)
+        else:
+            await _try(kit, made.id, step, now)
+        await service.sweeper(kit).sweep(now=now)
+        await _check(kit, made.id, now)
+
+
+async def _check(kit: Kit, ticket_id: UUID, now: datetime) -> None:
+    async with kit.db.transaction() as tx:
+        found = await Tickets(tx).get(ticket_id)
+        rows = await tx.connection.execute(select(timer).where(timer.c.state == "armed"))
+        armed = {(row.kind, row.subject): row.due_at for row in rows}
+    running = {
+        (clock.value, subject_of(ticket_id, no)): term.due_at
+        for (clock, no), term in found.clocks().items()
+        if not term.has_run_out(at=now)
+    }
+    assert armed == running
+
+
+async def _try(kit: Kit, ticket_id: UUID, step: Any, now: datetime) -> None:
+    rules = await operations.rules_at(kit, now=now)
+    try:
+        async with kit.db.transaction() as tx:
+            act = Step(ticket_id=ticket_id, actor="x")
+            await _move(tx, act, step, rules, now)
+    except Refusal:
+        pass
+
+
+async def _move(tx: Any, act: Step, step: Any, rules: Any, now: datetime) -> Ticket:
+    desk = Desk(tx, step=act, rules=rules, now=now)
+    good = Heard(resolved=Resolved.YES, result=Mark.SATISFIED, process=Mark.SATISFIED)
+    bad = Heard(resolved=Resolved.NO, result=Mark.DISSATISFIED, process=Mark.BASICALLY)
+    if isinstance(step, tuple):
+        return await _asking(desk, *step)
+    simple: dict[str, Callable[[], Any]] = {
+        "assign": lambda: operations.assign(tx, step=act, unit_code="A3", rules=rules, now=now),
+        "transfer": lambda: desk.transfer("A7"),
+        "sign": lambda: operations.sign(tx, step=act, rules=rules, now=now),
+        "contact": desk.contact,
+        "reply": lambda: operations.reply(
+            tx, step=act, answer=Reply.of("好"), rules=rules, now=now
+        ),
+        "pass": desk.pass_review,
+        "fail": desk.fail_review,
+        "close": lambda: operations.close(tx, step=act, rules=rules, now=now, heard=good),
+        "good": lambda: desk.call_back(good),
+        "bad": lambda: desk.call_back(bad),
+        "attempt": desk.attempt_callback,
+        "give_up": desk.give_up_callback,
+        "resume": desk.resume,
+        "withdraw": desk.withdraw,
+        "reopen": lambda: desk.reopen("NEW_FACTS"),
+        "escalate": lambda: desk.escalate("X"),
+        "consult": desk.consult,
+        "conclude": lambda: desk.conclude("由A3承办"),
+        "add": lambda: desk.add_unit("A7", Role.CO, None),
+    }
+    moved: Ticket = await simple[step]()
+    return moved
+
+
+async def _asking(desk: Desk, how: str, kind: AskKind) -> Ticket:
+    if how == "ask":
+        grounds = {
+            AskKind.RETURN: RETURN,
+            AskKind.EXTENSION: EXTENSION,
+            AskKind.SUSPENSION: SUSPENSION,
+            AskKind.PHASE: {"measures": "围挡", "promised_on": "2026-12-31"},
+            AskKind.TERMINATION: {"reason": "失联"},
+        }[kind]
+        return await desk.ask(Request(kind=kind, by="u", grounds=grounds))  # type: ignore[arg-type]
+    decision = Decision(kind=kind, is_granted=how == "grant", by="d", is_told=True, by_center=True)
+    return await desk.decide(decision)
