@@ -200,7 +200,7 @@ def test_an_explanation_accounts_for_every_day(world: World, start: datetime, li
     assert [day.day for day in explained.days] == [
         first + k * DAY for k in range((last - first).days + 1)
     ]
-    if limit.unit is Unit.HOURS:
+    if limit.unit.is_elapsed:
         assert not counted
     else:
         assert [day.number for day in counted] == list(range(1, limit.amount + 1))

@@ -42,6 +42,7 @@ from tongban_suite.quarters import finish_and_publish, quarter_name
 from tongban_suite.simulation import Simulation
 
 ACTOR = "replay"
+_LATE = text("state = 'fired' AND kind IN ('unit', 'citizen')")  # replies, not stages of handling
 _SETTLE_EVERY = 400  # moves between deliveries: events travel in batches, as they do under load
 
 
@@ -145,7 +146,7 @@ class _Replay:
         await self.city.settle()
 
     async def _take_in(self, message: Message) -> None:
-        """登记、派单 at the moment of receipt; the ticket's id goes into the timeline."""
+        """登记、派单、签收 at the moment of receipt: the file knows no other for them."""
         now = message.received_at
         rules = await hotline.rules_at(self._kit, now=now)
         new = hotline.Registration(
@@ -171,21 +172,21 @@ class _Replay:
         step = hotline.Step(ticket_id=new.ticket_id, actor=ACTOR)
         async with self._kit.db.transaction() as tx:
             await hotline.assign(tx, step=step, unit_code=unit, rules=rules, now=now)
-        self._moves += 2
+        async with self._kit.db.transaction() as tx:
+            await hotline.sign(tx, step=step, rules=rules, now=now)
+        self._moves += 3
 
     async def _answer(self, message: Message, ticket_id: UUID) -> None:
-        """签收、答复、办结 at the moment of the reply: the file knows no other."""
+        """答复、办结 at the moment of the reply."""
         now = message.replied_at
         step = hotline.Step(ticket_id=ticket_id, actor=ACTOR)
         rules = await hotline.rules_at(self._kit, now=now)
-        async with self._kit.db.transaction() as tx:
-            await hotline.sign(tx, step=step, rules=rules, now=now)
         async with self._kit.db.transaction() as tx:
             answer = Reply.of(message.reply)
             ticket = await hotline.reply(tx, step=step, answer=answer, rules=rules, now=now)
         async with self._kit.db.transaction() as tx:
             await hotline.close(tx, step=step, rules=rules, now=now)
-        self._moves += 3
+        self._moves += 2
         if ticket.unit_code is not None and ticket.reply_term is not None:
             overdue = ticket.is_overdue(at=now)
             self.tally.count(ticket.unit_code, ticket.reply_term.due_at, is_overdue=overdue)
@@ -272,7 +273,7 @@ async def _result(city: City, tally: Tally, seconds: float) -> dict[str, Any]:
             letters += await _count(connection, select(func.count()).select_from(dead_letter))
             fired += await _count(
                 connection,
-                select(func.count()).select_from(timer).where(text("state = 'fired'")),
+                select(func.count()).select_from(timer).where(_LATE),
             )
         duplicates += station.inbox.outcomes["duplicate"]
     total, overdue = sum(tally.tickets.values()), sum(tally.overdue.values())

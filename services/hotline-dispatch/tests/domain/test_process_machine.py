@@ -1,7 +1,8 @@
 """A state machine over the pure model: any order of commands, legal or not, at any time."""
 
 from collections.abc import Callable
-from datetime import timedelta
+from datetime import datetime, timedelta
+from functools import partial
 from typing import Any
 
 from hypothesis import settings
@@ -98,6 +99,10 @@ def when_over(ticket: Ticket, clock: Clock, no: int) -> Command | None:
             return acts.get(clock)
 
 
+def _decided(no: int, decision: Decision, ticket: Ticket, at: datetime) -> Ticket:
+    return asking.decide(ticket, no, decision, RULES, at)
+
+
 class OneTicket(RuleBasedStateMachine):
     ticket: Ticket
 
@@ -137,7 +142,7 @@ class OneTicket(RuleBasedStateMachine):
             kind=kind, is_granted=granted, by="d-1", is_told=True, by_center=by_center
         )
         for share in self.ticket.assignments:
-            self._try(lambda t, at, no=share.no: asking.decide(t, no, decision, RULES, at))
+            self._try(partial(_decided, share.no, decision))
 
     @rule(hours=st.sampled_from([1, 5, 26, 24 * 4, 24 * 20]))
     def time_passes(self, hours: int) -> None:

@@ -158,7 +158,7 @@ def test_a_warning_lies_between_the_start_and_the_due_moment(
         CALENDAR,
         limit(amount, unit),
         start_at=start,
-        counts_start_day=counts_start_day and unit is not Unit.HOURS,
+        counts_start_day=counts_start_day and not unit.is_elapsed,
     )
 
     warn_at = term.warn_at(CALENDAR, WARNING)
