@@ -7,8 +7,8 @@ from tongban_common.db import Database
 from tongban_common.policies import BadPolicy, packaged_text
 from tongban_common.settings import ServiceSettings
 from tongban_common.testing import Client
-from tongban_hotline_dispatch.domain.open311.services import Kind
 from tongban_hotline_dispatch.domain.moves import Status
+from tongban_hotline_dispatch.domain.open311.services import Kind
 from tongban_hotline_dispatch.main import commands_of
 from tongban_hotline_dispatch.store.open311_policy import OPEN311
 

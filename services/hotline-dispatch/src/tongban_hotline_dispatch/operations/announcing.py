@@ -5,53 +5,53 @@ from datetime import datetime
 
 from tongban_common.events import Event
 from tongban_common.working_days import SHANGHAI, WorkingCalendar
-from tongban_hotline_dispatch import events as e
 from tongban_hotline_dispatch.domain.assignment import Assignment
 from tongban_hotline_dispatch.domain.moves import Act, Status
 from tongban_hotline_dispatch.domain.ticket import Running, Ticket
+from tongban_hotline_dispatch.events import handling, tickets
 
 # Each takes the facts of the deed as its fields; the acts left out are told by the difference.
 OF_ACT: dict[Act, type[Event]] = {
-    Act.REQUEST_FACTS: e.FactsRequested,
-    Act.SUPPLEMENT: e.FactsSupplemented,
-    Act.LAPSE: e.TicketLapsed,
-    Act.ROUTE_OUT: e.TicketRoutedOut,
-    Act.ANSWER: e.TicketAnswered,
-    Act.CONSULT: e.ConsultationOpened,
-    Act.CONCLUDE: e.ConsultationClosed,
-    Act.FORCE: e.TicketForced,
-    Act.TRANSFER: e.TicketTransferred,
-    Act.AUTO_SIGN: e.AssignmentAutoSigned,
-    Act.CONTACT: e.AssignmentContacted,
-    Act.ADD_UNIT: e.AssignmentAdded,
-    Act.DELEGATE: e.AssignmentAdded,
-    Act.CO_REPLY: e.AssignmentReplied,
-    Act.ASK_RETURN: e.ReturnRequested,
-    Act.UPHOLD_RETURN: e.ReturnDecided,
-    Act.REJECT_RETURN: e.ReturnDecided,
-    Act.ASK_EXTENSION: e.ExtensionRequested,
-    Act.APPROVE_EXTENSION: e.ExtensionDecided,
-    Act.REFUSE_EXTENSION: e.ExtensionDecided,
-    Act.ASK_SUSPENSION: e.SuspensionRequested,
-    Act.SUSPEND: e.ClockPaused,
-    Act.REFUSE_SUSPENSION: e.SuspensionRefused,
-    Act.RESUME: e.ClockResumed,
-    Act.PASS_REVIEW: e.ReviewPassed,
-    Act.FAIL_REVIEW: e.ReviewFailed,
-    Act.ASK_PHASE: e.PhaseRequested,
-    Act.PHASE: e.TicketPhased,
-    Act.REFUSE_PHASE: e.PhaseRefused,
-    Act.LAPSE_PROMISE: e.PromiseLapsed,
-    Act.ASK_TERMINATION: e.TerminationRequested,
-    Act.TERMINATE: e.TicketTerminated,
-    Act.REFUSE_TERMINATION: e.TerminationRefused,
-    Act.ATTEMPT: e.CallbackAttempted,
-    Act.WITHDRAW: e.TicketWithdrawn,
-    Act.MERGE: e.TicketMerged,
-    Act.UNMERGE: e.TicketUnmerged,
-    Act.INHERIT: e.ReplyInherited,
-    Act.REOPEN: e.TicketReopened,
-    Act.ARCHIVE: e.TicketArchived,
+    Act.REQUEST_FACTS: tickets.FactsRequested,
+    Act.SUPPLEMENT: tickets.FactsSupplemented,
+    Act.LAPSE: tickets.TicketLapsed,
+    Act.ROUTE_OUT: tickets.TicketRoutedOut,
+    Act.ANSWER: tickets.TicketAnswered,
+    Act.CONSULT: tickets.ConsultationOpened,
+    Act.CONCLUDE: tickets.ConsultationClosed,
+    Act.FORCE: tickets.TicketForced,
+    Act.TRANSFER: tickets.TicketTransferred,
+    Act.AUTO_SIGN: handling.AssignmentAutoSigned,
+    Act.CONTACT: handling.AssignmentContacted,
+    Act.ADD_UNIT: handling.AssignmentAdded,
+    Act.DELEGATE: handling.AssignmentAdded,
+    Act.CO_REPLY: handling.AssignmentReplied,
+    Act.ASK_RETURN: handling.ReturnRequested,
+    Act.UPHOLD_RETURN: handling.ReturnDecided,
+    Act.REJECT_RETURN: handling.ReturnDecided,
+    Act.ASK_EXTENSION: handling.ExtensionRequested,
+    Act.APPROVE_EXTENSION: handling.ExtensionDecided,
+    Act.REFUSE_EXTENSION: handling.ExtensionDecided,
+    Act.ASK_SUSPENSION: handling.SuspensionRequested,
+    Act.SUSPEND: handling.ClockPaused,
+    Act.REFUSE_SUSPENSION: handling.SuspensionRefused,
+    Act.RESUME: handling.ClockResumed,
+    Act.PASS_REVIEW: handling.ReviewPassed,
+    Act.FAIL_REVIEW: handling.ReviewFailed,
+    Act.ASK_PHASE: handling.PhaseRequested,
+    Act.PHASE: handling.TicketPhased,
+    Act.REFUSE_PHASE: handling.PhaseRefused,
+    Act.LAPSE_PROMISE: handling.PromiseLapsed,
+    Act.ASK_TERMINATION: handling.TerminationRequested,
+    Act.TERMINATE: tickets.TicketTerminated,
+    Act.REFUSE_TERMINATION: handling.TerminationRefused,
+    Act.ATTEMPT: handling.CallbackAttempted,
+    Act.WITHDRAW: tickets.TicketWithdrawn,
+    Act.MERGE: tickets.TicketMerged,
+    Act.UNMERGE: tickets.TicketUnmerged,
+    Act.INHERIT: tickets.ReplyInherited,
+    Act.REOPEN: tickets.TicketReopened,
+    Act.ARCHIVE: tickets.TicketArchived,
 }
 
 
@@ -74,7 +74,7 @@ def _of_act(after: Ticket, now: datetime) -> Iterator[Event]:
     kind = OF_ACT.get(deed.act)
     if deed.act is Act.SIGN:
         is_lead = deed.facts["role"] == "lead"
-        kind = e.TicketSigned if is_lead else e.AssignmentSigned
+        kind = tickets.TicketSigned if is_lead else handling.AssignmentSigned
     if kind is None:
         return
     known = {"unit_code": deed.unit_code, **deed.facts}
@@ -89,7 +89,7 @@ def _of_units(
     if lead is None or after.deed is None:
         return
     if after.deed.act in {Act.ASSIGN, Act.FORCE, Act.TRANSFER}:
-        yield e.TicketAssigned(
+        yield tickets.TicketAssigned(
             occurred_at=now,
             ticket_id=after.id,
             unit_code=lead.unit_code,
@@ -100,7 +100,7 @@ def _of_units(
     if after.deed.act is Act.REPLY:
         yield _replied(before, after, lead, calendar, now)
         if after.status is Status.CALLBACK:
-            yield e.ReviewPassed(
+            yield handling.ReviewPassed(
                 occurred_at=now, ticket_id=after.id, unit_code=lead.unit_code, is_automatic=True
             )
 
@@ -110,10 +110,10 @@ def _of_callback(before: Ticket, after: Ticket, now: datetime) -> Iterator[Event
     if current is None:
         return
     if was is None or (was.is_done and current != was):
-        yield e.CallbackOpened(occurred_at=now, ticket_id=after.id, cause=current.cause)
+        yield handling.CallbackOpened(occurred_at=now, ticket_id=after.id, cause=current.cause)
     if current.is_done and current != was:
         heard = current.heard
-        yield e.CallbackCompleted(
+        yield handling.CallbackCompleted(
             occurred_at=now,
             ticket_id=after.id,
             unit_code=after.unit_code,
@@ -127,15 +127,15 @@ def _of_callback(before: Ticket, after: Ticket, now: datetime) -> Iterator[Event
 def _of_status(before: Ticket, after: Ticket, now: datetime) -> Iterator[Event]:
     unit = after.unit_code
     if after.is_supervised and not before.is_supervised:
-        yield e.SupervisionOpened(occurred_at=now, ticket_id=after.id, unit_code=unit)
+        yield handling.SupervisionOpened(occurred_at=now, ticket_id=after.id, unit_code=unit)
     if after.status is before.status:
         return
     if after.status is Status.HARD_CASE:
-        yield e.HardCaseOpened(occurred_at=now, ticket_id=after.id, unit_code=unit)
+        yield tickets.HardCaseOpened(occurred_at=now, ticket_id=after.id, unit_code=unit)
     if unit is None or after.reply_term is None:
         return
     if after.status is Status.REWORK and before.status is not Status.SUSPENDED:
-        yield e.ReworkStarted(
+        yield handling.ReworkStarted(
             occurred_at=now,
             ticket_id=after.id,
             unit_code=unit,
@@ -143,7 +143,7 @@ def _of_status(before: Ticket, after: Ticket, now: datetime) -> Iterator[Event]:
             reply_due=after.reply_term.due_at,
         )
     if after.status is Status.CLOSED:
-        yield e.TicketClosed(
+        yield tickets.TicketClosed(
             occurred_at=now,
             ticket_id=after.id,
             ticket_no=after.ticket_no,
@@ -154,7 +154,7 @@ def _of_status(before: Ticket, after: Ticket, now: datetime) -> Iterator[Event]:
 
 
 def _registered(new: Ticket, now: datetime) -> Event:
-    return e.TicketRegistered(
+    return tickets.TicketRegistered(
         occurred_at=now,
         ticket_id=new.id,
         ticket_no=new.ticket_no,
@@ -172,7 +172,7 @@ def _replied(
     was_open = before.lead is not None and before.lead.is_open
     is_late = was_open and lead.reply_term.has_run_out(at=now)
     days = calendar.overdue_working_days(lead.reply_term.due_at, now) if is_late else 0
-    return e.TicketReplied(
+    return tickets.TicketReplied(
         occurred_at=now,
         ticket_id=after.id,
         unit_code=lead.unit_code,

@@ -15,7 +15,7 @@ from tongban_hotline_dispatch.domain.deadlines import Term
 from tongban_hotline_dispatch.domain.process import Trigger
 from tongban_hotline_dispatch.domain.rules import Rules
 from tongban_hotline_dispatch.domain.ticket import Running, Ticket
-from tongban_hotline_dispatch.events import (
+from tongban_hotline_dispatch.events.tickets import (
     DeadlineApproaching,
     DeadlineMissed,
     DeadlineRescheduled,

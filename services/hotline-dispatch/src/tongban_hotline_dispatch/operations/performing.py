@@ -17,7 +17,9 @@ from tongban_hotline_dispatch.domain.deadlines import Term
 from tongban_hotline_dispatch.domain.moves import Status
 from tongban_hotline_dispatch.domain.rules import Rules
 from tongban_hotline_dispatch.domain.ticket import OF_TICKET, Running, Ticket
-from tongban_hotline_dispatch.events import DeadlineMissed
+from tongban_hotline_dispatch.events.tickets import (
+    DeadlineMissed,
+)
 from tongban_hotline_dispatch.operations.announcing import announced, told_of
 from tongban_hotline_dispatch.store import Tickets
 from tongban_hotline_dispatch.store.policies import LIMITS
