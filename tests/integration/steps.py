@@ -141,22 +141,28 @@ class Town:
         return await self._ticket(ticket, "assign", {"unit_code": unit})
 
     async def signed(self, ticket: Document) -> Document:
-        return await self._ticket(ticket, "sign")
+        """And the citizen called at once (先行联系)."""
+        return await self._ticket(await self._ticket(ticket, "sign"), "contact")
 
     async def replied(self, ticket: Document, text: str = "已现场更换灯具。") -> Document:
         return await self._ticket(ticket, "reply", {"text": text})
 
     async def closed(self, ticket: Document) -> Document:
-        return await self._ticket(ticket, "close")
+        """With what the callback heard: whoever left a number is asked first."""
+        heard = {"resolved": "resolved", "result": "satisfied", "process": "satisfied"}
+        return await self._ticket(ticket, "close", {"heard": heard})
 
     async def _ticket(self, ticket: Document, move: str, body: object = None) -> Document:
-        by_unit = move in {"sign", "reply"}
+        """On the ticket as it is now: clocks that ran out have moved it, too."""
+        by_unit = move in {"sign", "contact", "reply"}
+        path = f"/hotline/v1/tickets/{ticket['id']}"
+        now = (await self.ask(path, role="dispatcher")).json()
         return await self.act(
-            f"/hotline/v1/tickets/{ticket['id']}/{move}",
+            f"{path}/{move}",
             body,
             role="unit_officer" if by_unit else "dispatcher",
-            unit=ticket["unit_code"] if by_unit else None,
-            version=ticket["version"],
+            unit=now["unit_code"] if by_unit else None,
+            version=now["version"],
         )
 
     # 办件

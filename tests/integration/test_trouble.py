@@ -17,6 +17,8 @@ from .effects import CLEAN, announced, effects, leftovers, timers
 from .quarter import first_half, second_half
 from .steps import Town, moment
 
+# Two tickets were dispatched, signed and their citizens called, each in its time.
+STAGES = {("dispatch", "disarmed"): 2, ("sign", "disarmed"): 2, ("contact", "disarmed"): 2}
 SCORES = {"东湖区综合窗口": "99", "交通窗口": "99", "市场监管窗口": "98", "社保窗口": "97"}
 
 
@@ -115,12 +117,14 @@ async def test_a_restart_in_the_middle_loses_and_doubles_nothing(
     before = Town(await reopen(), issuer, clock)
     underway = await first_half(before)
     unsent = [each for each in await before.city.envelopes() if "directory" not in each.topic]
-    assert len(unsent) == 5 + 3 + 2 + 5  # of two tickets and two cases, and the catalogue
-    assert await timers(before.city, "hotline") == {
+    assert len(unsent) == 9 + 4 + 2 + 5  # of two tickets and two cases, and the catalogue
+    assert await timers(before.city, "hotline") == STAGES | {
         ("unit", "armed"): 1,
         ("citizen", "armed"): 1,
         ("unit", "disarmed"): 1,
         ("citizen", "disarmed"): 1,
+        ("callback", "disarmed"): 1,
+        ("archive", "armed"): 1,
     }
     await before.city.deliver(unsent[::2])  # sent, and the relay had no time to note it
     assert await before.city.watermarks() != await before.city.announced()
@@ -130,11 +134,15 @@ async def test_a_restart_in_the_middle_loses_and_doubles_nothing(
     await second_half(town, underway)
 
     await has_the_same_effects(town, calm)
-    assert await timers(town.city, "hotline") == {
+    assert await timers(town.city, "hotline") == STAGES | {
         ("unit", "fired"): 1,
         ("citizen", "fired"): 1,
         ("unit", "disarmed"): 1,
         ("citizen", "disarmed"): 1,
+        ("review", "disarmed"): 1,
+        ("callback", "disarmed"): 1,
+        ("archive", "fired"): 1,
+        ("archive", "armed"): 1,
     }
     told = await announced(town.city)
     assert (told["hotline.deadline-missed"], told["intake.deadline-missed"]) == (2, 2)

@@ -253,15 +253,17 @@ _ASK_REFUSALS = (
 
 
 def _add(route: _Route) -> None:
+    given = NothingRequest() if route.body is NothingRequest else ...  # what says nothing may lack
+
     async def move(
         ticket_id: TicketId,
-        body: route.body,  # type: ignore[name-defined]
         expected: IfMatch,
         response: Response,
         rules: InForce,
         tx: Tx,
         now: Now,
         who: Principal = require(f"ticket:{route.permission}"),
+        body: route.body = given,  # type: ignore[name-defined]
     ) -> TicketView:
         step = step_of(ticket_id, who, expected)
         ticket = await route.does(Desk(tx, step=step, rules=rules, now=now), body)
