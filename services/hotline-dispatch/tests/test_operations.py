@@ -79,7 +79,7 @@ async def test_a_ticket_is_announced_from_registration_to_close(
                 "ticket_id": ticket_id,
                 "unit_code": unit,
                 "reply_due": DUE,
-                "policy_version": "hotline-limits/guizhou_default@1",
+                "policy_version": "hotline-limits/guizhou_default@2",
                 "calendar_version": "2026v1",
             },
         ),

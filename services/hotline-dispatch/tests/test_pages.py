@@ -68,7 +68,7 @@ async def test_a_ticket_shows_its_history_and_its_deadlines_day_by_day(
 
     for said in ("承办单位答复期限", "市民等候期限", "国庆节放假", "调休上班", "起算日不计入"):
         assert said in page
-    assert "hotline-limits/guizhou_default@1" in page
+    assert "hotline-limits/guizhou_default@2" in page
     assert "A3政府" in page
     assert "张**" in page
     assert "138****5678" in page

@@ -59,14 +59,14 @@ def test_no_set_is_left_out() -> None:
     ("old", "new", "said"),
     [
         ("in_force: guizhou_default", "in_force: nowhere", "nowhere"),
-        ("amount: 1,", "amount: 0,", "第20行"),
-        ("clause: 遵义市12345热线办理时限：咨询类1个工作日", "clause: ''", "第20行"),
-        ("appeal_type: suggestion", "appeal_type: gossip", "第23行"),
+        ("amount: 1,", "amount: 0,", "第23行"),
+        ("clause: 遵义市12345热线办理时限：咨询类1个工作日", "clause: ''", "第23行"),
+        ("appeal_type: suggestion", "appeal_type: gossip", "第26行"),
         ("level: county, amount: 2", "amount: 2", "同一条件有多条时限"),
         ("appeal_type: help, ", "urgency: normal, appeal_type: help, ", "没有这些诉求类型的时限"),
         ("working_days: 2", "working_days: -1", "citizen_slack.working_days"),
         ('share: "0.5"', 'share: "1.5"', "warn_points.hours.share"),
-        ("version: 1", "version: 1\nsurprise: 2", "surprise"),
+        ("version: 2", "version: 2\nsurprise: 2", "surprise"),
     ],
     ids=[
         "没有的时限组",
@@ -88,7 +88,7 @@ def test_a_faulty_document_is_refused_with_its_place(old: str, new: str, said: s
 async def test_the_packaged_policy_is_in_force_since_the_calendar_begins(kit: Kit) -> None:
     policy = await kit.policy(LIMITS).at(date(2004, 1, 1))
 
-    assert policy.limits().policy == "hotline-limits/guizhou_default@1"
+    assert policy.limits().policy == "hotline-limits/guizhou_default@2"
     with pytest.raises(Refusal):
         await kit.policy(LIMITS).at(date(2003, 12, 31))
 

@@ -1,6 +1,6 @@
 from collections.abc import Sequence
 from dataclasses import replace
-from datetime import date, datetime, timedelta
+from datetime import date, datetime, time, timedelta
 from decimal import Decimal
 
 import pytest
@@ -18,6 +18,8 @@ from tongban_common.working_days import (
 )
 from tongban_hotline_dispatch.domain.appeal import Appeal, AppealType, Channel, Urgency
 from tongban_hotline_dispatch.domain.deadlines import (
+    STATUTE,
+    Counting,
     Facts,
     NoRule,
     ReplyLimits,
@@ -40,13 +42,14 @@ def days(amount: int, unit: Unit = Unit.WORKING_DAYS) -> Limit:
     return Limit(amount=amount, unit=unit, clause=f"{amount} {unit}")
 
 
-def limits(*rules: ReplyRule, slack: int = 2) -> ReplyLimits:
+def limits(*rules: ReplyRule, slack: int = 2, counting: Counting = STATUTE) -> ReplyLimits:
     return ReplyLimits(
         policy="hotline-limits/test@1",
         rules=rules,
         warn_points=SHARES,
         citizen_slack=slack,
         slack_clause="另加",
+        counting=counting,
     )
 
 
@@ -262,3 +265,47 @@ def test_the_citizen_never_waits_less_than_the_unit_may_take(
     citizen = policy.term(CALENDAR, policy.pick_for_citizen(facts()), start_at=start_at)
 
     assert citizen.due_at >= unit.due_at
+
+
+OFFICE = Counting(ends=time(18), rolls=time(17, 30))
+
+
+@pytest.mark.parametrize(
+    ("received", "due"),
+    [
+        ("2026-11-20 17:29", "2026-11-23 18:00"),  # a Friday in office hours: Monday
+        ("2026-11-20 17:30", "2026-11-24 18:00"),  # later: Monday's receipt
+        ("2026-11-21 09:00", "2026-11-24 18:00"),  # a Saturday: the same
+        ("2026-09-19 20:00", "2026-09-21 18:00"),  # the Sunday after is worked, and is the receipt
+        ("2026-09-30 18:00", "2026-10-09 18:00"),  # National Day ends on the 7th
+    ],
+)
+def test_a_city_with_office_hours_counts_late_receipts_from_the_next_working_day(
+    received: str, due: str
+) -> None:
+    start_at, due_at = (
+        datetime.fromisoformat(each).replace(tzinfo=SHANGHAI) for each in (received, due)
+    )
+
+    term = limits(counting=OFFICE).term(CALENDAR, days(1), start_at=start_at)
+
+    assert term.due_at == due_at
+    explained = term.explain(CALENDAR, [])
+    assert [each.day for each in explained.days if each.counted] == [due_at.date()]
+    assert explained.due == due_at
+    assert "18:00" in explained.rule
+    assert "17:30" in explained.rule
+
+
+@given(amount=st.integers(1, 60), unit=st.sampled_from(Unit), start_at=STARTS)
+def test_office_hours_are_explained_day_by_day_and_survive_a_new_calendar(
+    amount: int, unit: Unit, start_at: datetime
+) -> None:
+    term = limits(counting=OFFICE).term(CALENDAR, days(amount, unit), start_at=start_at)
+
+    explained = term.explain(CALENDAR, [])
+    assert explained.due == term.due_at == term.due_under(CALENDAR)
+    if unit is Unit.WORKING_DAYS:
+        assert sum(each.counted for each in explained.days) == amount
+    if unit.is_elapsed:
+        assert term.due_at == CALENDAR.due(start_at, days(amount, unit))

@@ -20,6 +20,7 @@ from tongban_common.working_days import (
 from tongban_hotline_dispatch.domain.appeal import Appeal, AppealType, Urgency
 
 _ONE_DAY = timedelta(days=1)
+_BEFORE = "工作时间以外收到，视为次一工作日收到"
 _UNIT_NAMES = {
     Unit.WORKING_DAYS: "个工作日",
     Unit.NATURAL_DAYS: "日",
@@ -94,6 +95,32 @@ class Pause:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Counting:
+    """How days are counted where a city departs from the statute (民法典第二百零三条)."""
+
+    ends: time | None = None  # 业务活动时间截止; None: at 24:00
+    rolls: time | None = None  # what is received later, or on a day off, counts as the next day's
+
+    def received(self, calendar: WorkingCalendar, moment: datetime, unit: Unit) -> datetime:
+        """The moment from which days count: a limit of hours runs from the receipt itself."""
+        if self.rolls is None or unit.is_elapsed:
+            return moment
+        local = moment.astimezone(SHANGHAI)
+        if calendar.is_working_day(local.date()) and local.time() < self.rolls:
+            return moment
+        return datetime.combine(calendar.deadline(local, 1).date(), time.min, tzinfo=SHANGHAI)
+
+    def due(self, calendar: WorkingCalendar, start_at: datetime, limit: Limit) -> datetime:
+        due_at = calendar.due(start_at, limit)
+        if self.ends is None or limit.unit.is_elapsed:
+            return due_at
+        return datetime.combine(_day(due_at), self.ends, tzinfo=SHANGHAI)
+
+
+STATUTE = Counting()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Term:
     """One clock of a ticket with all that it was computed from."""
 
@@ -107,14 +134,18 @@ class Term:
     extended_by: int = 0  # how much of the limit is extension
     cap_at: datetime | None = None  # an upper platform's deadline, which goes before
     floor_at: datetime | None = None  # a longer term set by law
+    counting: Counting = STATUTE
 
     def has_run_out(self, *, at: datetime) -> bool:
         """The due instant itself is in time (含本数)."""
         return at > self.due_at
 
+    def received(self, calendar: WorkingCalendar) -> datetime:
+        return self.counting.received(calendar, self.start_at, self.limit.unit)
+
     def left(self, calendar: WorkingCalendar) -> tuple[datetime, Limit]:
         """What is left after the last pause: from when, and how much."""
-        start, limit = self.start_at, self.limit
+        start, limit = self.received(calendar), self.limit
         for pause in self.pauses:
             if limit.unit.is_elapsed:
                 start += pause.to_at - pause.from_at
@@ -130,7 +161,7 @@ class Term:
         return start, limit
 
     def due_under(self, calendar: WorkingCalendar) -> datetime:
-        due_at = calendar.due(*self.left(calendar))
+        due_at = self.counting.due(calendar, *self.left(calendar))
         if self.floor_at is not None:
             due_at = max(due_at, self.floor_at)
         return due_at if self.cap_at is None else min(due_at, self.cap_at)
@@ -139,7 +170,7 @@ class Term:
         """Every day of the term, counted, skipped or paused, by the calendar it was pinned to."""
         pinned = as_pinned(calendar, self.calendar_version, imported)
         plain = pinned.explain(self.start_at, self.limit)
-        if plain.due == self.due_at and not self.pauses and not self.extended_by:
+        if plain.due == self.due_at and not (self.pauses or self.extended_by or self._departs):
             return plain
         return replace(
             plain,
@@ -149,6 +180,11 @@ class Term:
             rule=plain.rule + self._exceptions(),
         )
 
+    @property
+    def _departs(self) -> bool:
+        """Whether the city's own way of counting days bears on this term."""
+        return self.counting != STATUTE and not self.limit.unit.is_elapsed
+
     def _exceptions(self) -> str:
         said = [f"{pause.reason}期间挂起，不计入" for pause in self.pauses]
         if self.extended_by:
@@ -157,21 +193,28 @@ class Term:
             said.append("上级平台的期限在先的，从其期限")
         if self.floor_at is not None:
             said.append("法定期限更长的，从其期限")
+        if self._departs and self.counting.rolls is not None:
+            said.append(f"{self.counting.rolls:%H:%M}以后和休息日收到的，视为次一工作日收到")
+        if self._departs and self.counting.ends is not None:
+            said.append(f"届满日至{self.counting.ends:%H:%M}为止")
         return "".join(f"；{each}" for each in said)
 
     def _days(self, calendar: WorkingCalendar) -> Iterator[DayExplained]:
         first, last = _day(self.start_at), _day(self.due_at)
+        received = _day(self.received(calendar))
         number = 0
         for offset in range((last - first).days + 1):
             day = first + offset * _ONE_DAY
-            counted, reason = self._counted(calendar, day, number)
-            counted = counted and (offset > 0 or self.limit.unit.is_elapsed)
+            if self.limit.unit.is_elapsed or day > received:
+                counted, reason = self._counted(calendar, day, number)
+            else:
+                counted, reason = False, _BEFORE if day < received else "起算日不计入"
             number += counted
             yield DayExplained(
                 day=day,
                 counted=counted,
                 number=number if counted and not self.limit.unit.is_elapsed else None,
-                reason=reason if offset or self.limit.unit.is_elapsed else "起算日不计入",
+                reason=reason,
             )
 
     def _counted(self, calendar: WorkingCalendar, day: date, so_far: int) -> tuple[bool, str]:
@@ -197,6 +240,7 @@ class ReplyLimits:
     warn_points: Mapping[Unit, Decimal]  # the share of a limit after which to warn
     citizen_slack: int  # working days that the citizen's clock has over the unit's
     slack_clause: str
+    counting: Counting = STATUTE
 
     def pick(self, facts: Facts) -> Limit:
         """The rule that says most of those that fit. Raises NoRule."""
@@ -217,7 +261,8 @@ class ReplyLimits:
         )
 
     def term(self, calendar: WorkingCalendar, limit: Limit, *, start_at: datetime) -> Term:
-        due_at = calendar.due(start_at, limit)
+        received = self.counting.received(calendar, start_at, limit.unit)
+        due_at = self.counting.due(calendar, received, limit)
         term = Term(
             start_at=start_at,
             limit=limit,
@@ -225,6 +270,7 @@ class ReplyLimits:
             warn_at=None,
             policy=self.policy,
             calendar_version=_version(calendar, start_at, due_at),
+            counting=self.counting,
         )
         return replace(term, warn_at=self._warn_at(calendar, term))
 
@@ -242,7 +288,8 @@ class ReplyLimits:
             return None
         numerator, denominator = share.as_integer_ratio()
         start_at, left = term.left(calendar)
-        if term.limit.unit is not Unit.WORKING_DAYS or term.due_at != calendar.due(start_at, left):
+        is_plain = term.due_at == term.counting.due(calendar, start_at, left)
+        if term.limit.unit is not Unit.WORKING_DAYS or not is_plain:
             return start_at + (term.due_at - start_at) * numerator // denominator
         number = -(-left.amount * numerator // denominator)  # rounded up: 0.8 of 1 is day 1
         day = calendar.deadline(start_at, number).date()

@@ -1,6 +1,7 @@
 """The rule data of the hotline: `policies/limits.yaml` to the value that the domain works with."""
 
 from collections import Counter
+from datetime import time
 from decimal import Decimal
 from functools import cached_property
 from typing import Self
@@ -10,7 +11,7 @@ from pydantic import BaseModel, ConfigDict, Field, model_validator
 from tongban_common.policies import LimitRule, Policy, PolicyKind
 from tongban_common.working_days import Unit
 from tongban_hotline_dispatch.domain.appeal import AppealType, Urgency
-from tongban_hotline_dispatch.domain.deadlines import ReplyLimits, ReplyRule
+from tongban_hotline_dispatch.domain.deadlines import STATUTE, Counting, ReplyLimits, ReplyRule
 
 
 class _Part(BaseModel):
@@ -56,8 +57,27 @@ class _CitizenSlack(_Part):
     clause: str = Field(min_length=1)
 
 
+class _DayEnd(_Part):
+    at: time | None  # null: 24:00
+    clause: str = Field(min_length=1)
+
+
+class _AfterHours(_Part):
+    rolls_from: time | None  # null: a receipt counts on its own day, at whatever hour
+    clause: str = Field(min_length=1)
+
+
+class _Counting(_Part):
+    day_end: _DayEnd
+    after_hours: _AfterHours
+
+    def value(self) -> Counting:
+        return Counting(ends=self.day_end.at, rolls=self.after_hours.rolls_from)
+
+
 class LimitsPolicy(Policy):
     in_force: str
+    counting: _Counting | None = None  # absent: as the statute counts
     warn_points: dict[Unit, _WarnPoint]
     citizen_slack: _CitizenSlack
     sets: dict[str, _Set]
@@ -85,6 +105,7 @@ class LimitsPolicy(Policy):
             warn_points={unit: point.share for unit, point in self.warn_points.items()},
             citizen_slack=self.citizen_slack.working_days,
             slack_clause=self.citizen_slack.clause,
+            counting=self.counting.value() if self.counting else STATUTE,
         )
 
 

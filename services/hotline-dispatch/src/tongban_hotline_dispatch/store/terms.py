@@ -1,7 +1,7 @@
 """Values of the domain to JSON documents and back: terms, asks, replies, callbacks."""
 
 from collections.abc import Mapping
-from datetime import date, datetime
+from datetime import date, datetime, time
 from typing import Any
 
 from tongban_common.working_days import Limit, Unit
@@ -15,7 +15,7 @@ from tongban_hotline_dispatch.domain.callback import (
     Resolved,
     Suspension,
 )
-from tongban_hotline_dispatch.domain.deadlines import Pause, Term
+from tongban_hotline_dispatch.domain.deadlines import STATUTE, Counting, Pause, Term
 
 Document = Mapping[str, Any]
 
@@ -38,6 +38,7 @@ def term_document(term: Term | None) -> dict[str, Any] | None:
         "extended_by": term.extended_by,
         "cap_at": _written(term.cap_at),
         "floor_at": _written(term.floor_at),
+        "counting": _counting_document(term.counting),
     }
 
 
@@ -64,7 +65,21 @@ def sure_term(found: Document) -> Term:
         extended_by=found["extended_by"],
         cap_at=_read(found["cap_at"]),
         floor_at=_read(found["floor_at"]),
+        counting=_counting_of(found.get("counting")),
     )
+
+
+def _counting_document(counting: Counting) -> list[str | None] | None:
+    if counting == STATUTE:
+        return None
+    return [None if each is None else each.isoformat() for each in (counting.ends, counting.rolls)]
+
+
+def _counting_of(found: list[str | None] | None) -> Counting:
+    if found is None:
+        return STATUTE
+    ends, rolls = (None if each is None else time.fromisoformat(each) for each in found)
+    return Counting(ends=ends, rolls=rolls)
 
 
 def ask_document(ask: Ask) -> dict[str, Any]:
