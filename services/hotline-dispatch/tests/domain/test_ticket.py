@@ -300,6 +300,12 @@ def test_an_extension_is_asked_before_expiry_and_explains_itself() -> None:
     ]
     with pytest.raises(TooLateToAsk, match="求助类5个工作日"):
         asked(signed(), AskKind.EXTENSION, DUE + INSTANT)
+    shorter = RULES.limits.term(
+        RULES.calendar, replace(term.limit, amount=3), start_at=term.start_at
+    )
+    kept = RULES.carried_over(shorter, term)  # a newer version of the limits lets the extension be
+    assert (kept.limit.amount, kept.extended_by) == (6, 3)
+    assert kept.due_at.date().isoformat() == "2026-09-30"
 
 
 @pytest.mark.parametrize(

@@ -74,6 +74,15 @@ class Rules:
         longer = replace(term, pauses=(*term.pauses, pause))
         return self.limits.rewound(self.calendar, longer)
 
+    def carried_over(self, fresh: Term, old: Term) -> Term:
+        """A term by newer limits with what had happened to the old one: extended, paused."""
+        limit = replace(fresh.limit, amount=fresh.limit.amount + old.extended_by)
+        if fresh.limit.unit is not old.limit.unit:
+            limit = fresh.limit  # an extension in days says nothing in hours
+        extended = old.extended_by if limit is not fresh.limit else 0
+        kept = replace(fresh, limit=limit, extended_by=extended, pauses=old.pauses)
+        return self.limits.rewound(self.calendar, kept)
+
     def _plain(self, limit: Limit, now: datetime) -> Term:
         return self.limits.term(self.calendar, limit, start_at=now)
 

@@ -1,5 +1,6 @@
 """What the hotline keeps of intake's directory: the units that tickets may be assigned to."""
 
+from collections.abc import Collection
 from dataclasses import dataclass
 
 from sqlalchemy import Boolean, Column, Table, Text, select
@@ -43,6 +44,11 @@ class Units:
         if row is None or not row.is_active:
             raise UnitNotFound("没有这个承办单位，或者该单位已停用")
         return Unit(code=row.code, name=row.name, level=row.level, is_active=row.is_active)
+
+    async def levels(self, codes: Collection[str]) -> dict[str, str]:
+        """Of units that a ticket was given to, whether or not they still exist."""
+        query = select(unit.c.code, unit.c.level).where(unit.c.code.in_(codes))
+        return {row.code: row.level for row in await self._tx.connection.execute(query)}
 
     async def keep(self, changed: Unit) -> None:
         values = {

@@ -34,7 +34,7 @@ from tongban_common.errors import Conflict, NotFound
 from tongban_common.working_days import SHANGHAI
 from tongban_hotline_dispatch.domain.appeal import Appeal, AppealType, Channel, Urgency
 from tongban_hotline_dispatch.domain.assignment import Assignment
-from tongban_hotline_dispatch.domain.moves import Status
+from tongban_hotline_dispatch.domain.moves import ENDED, Status
 from tongban_hotline_dispatch.domain.ticket import Ticket
 from tongban_hotline_dispatch.store.assignments import assignment, assignment_of, documents
 from tongban_hotline_dispatch.store.reference import metadata
@@ -257,6 +257,14 @@ class Tickets:
         if changed:
             values["shares"] = documents(after.id, changed)
         await self._tx.connection.execute(_CHANGE_AND_KEEP if changed else _CHANGE, values)
+
+    async def open_after(self, after: UUID | None, *, most: int) -> list[UUID]:
+        """Ids in order, from the one after the given."""
+        query = select(ticket.c.id).where(ticket.c.status.not_in(ENDED))
+        if after is not None:
+            query = query.where(ticket.c.id > after)
+        rows = await self._tx.connection.execute(query.order_by(ticket.c.id).limit(most))
+        return list(rows.scalars())
 
     async def children(self, parent_id: UUID) -> list[UUID]:
         """In the order in which they are to be locked."""
