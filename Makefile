@@ -7,7 +7,7 @@ EDITABLE := $(foreach m,$(MEMBERS),-e $(m))
 OWN := $(foreach p,common intake hotline-dispatch evaluation scoring publishing,--no-emit-package tongban-$(p))
 COMPILE := $(BIN)/uv pip compile -q --universal --generate-hashes --no-header --no-annotate --python-version 3.11
 
-.PHONY: help setup run test replay crash-test bench fmt lint types arch contracts contracts-check check lock clean
+.PHONY: help setup run test replay crash-test fuzz bench fmt lint types arch contracts contracts-check check lock clean
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sort | sed -E 's/:.*## /\t/' | expand -t 18
@@ -30,6 +30,9 @@ test: setup ## all tests, on the best PostgreSQL and broker that this machine ca
 
 replay: setup ## replay a file of messages: make replay FILE=… ARGS="--reply-days 15 --json out.json"
 	@$(BIN)/tongban replay $(FILE) $(ARGS)
+
+fuzz: setup ## draw requests against every operation of all five services (ARGS="-k scoring", FUZZ=50)
+	@FUZZ=$(or $(FUZZ),50) $(BIN)/pytest tests/fuzz $(ARGS)
 
 crash-test: setup ## kill and freeze every role under load, then check that nothing was lost (ARGS="--short")
 	@$(BIN)/python -m tests.crash $(ARGS)

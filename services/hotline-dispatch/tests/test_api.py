@@ -1,6 +1,6 @@
 import asyncio
 import json
-from datetime import datetime
+from datetime import datetime, timedelta
 
 import httpx
 import pytest
@@ -304,3 +304,23 @@ async def test_whatever_a_text_holds_is_stored_or_refused(hub: Client, text: str
     if answer.status_code == 201:
         page = await hub.get(f"/hotline/tickets/{answer.json()['id']}")
         assert "<script>alert" not in page.text
+
+
+@pytest.mark.parametrize("due", ["0001-01-01T00:00:00+08:00", "9999-12-31T23:00:00+08:00"])
+async def test_a_deadline_from_above_that_was_mistyped_is_refused(hub: Client, due: str) -> None:
+    answer = await hub.post("/hotline/v1/tickets", json=APPEAL | {"upstream_due": due})
+
+    assert (answer.status_code, answer.json()["code"]) == (422, "appeal.strange_deadline")
+
+
+async def test_a_deadline_from_above_that_is_over_is_taken_and_explained(
+    hub: Client, clock: Clock
+) -> None:
+    over = (clock.now - timedelta(days=30)).isoformat()
+    made = (await hub.post("/hotline/v1/tickets", json=APPEAL | {"upstream_due": over})).json()
+
+    shown = (await hub.get(f"/hotline/v1/tickets/{made['id']}/deadlines")).json()
+
+    assert [datetime.fromisoformat(each["due_at"]) for each in shown] == [
+        clock.now - timedelta(days=30)
+    ]

@@ -10,6 +10,13 @@ from tongban_common import outbox
 from tongban_common.auth import Principal, require
 from tongban_common.http import Reads, Router
 
+_BATCH = "application/cloudevents-batch+json"
+_EVENTS: dict[str, object] = {"type": "array", "items": {"type": "object"}}
+
+
+class _Events(Response):
+    media_type = _BATCH
+
 
 def operator_router(short: str) -> Router:
     router = Router(tags=["运行"])
@@ -28,7 +35,11 @@ def operator_router(short: str) -> Router:
         return Response(generate_latest(), media_type=CONTENT_TYPE_LATEST)
 
     @router.get(
-        f"/{short}/v1/outbox", summary="补取遗漏的事件", operation_id=f"{short}_outbox_range"
+        f"/{short}/v1/outbox",
+        summary="补取遗漏的事件",
+        operation_id=f"{short}_outbox_range",
+        response_class=_Events,
+        responses={200: {"content": {_BATCH: {"schema": _EVENTS}}}},
     )
     async def outbox_range(
         reads: Reads,
@@ -47,6 +58,6 @@ def operator_router(short: str) -> Router:
             upto=min(upto, after + 1000),
         )
         body = b"[" + b",".join(each.to_bytes() for each in found) + b"]"
-        return Response(body, media_type="application/cloudevents-batch+json")
+        return _Events(body)
 
     return router

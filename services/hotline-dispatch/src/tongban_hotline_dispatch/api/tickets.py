@@ -42,6 +42,7 @@ from tongban_hotline_dispatch.domain.assignment import EmptyReply, Reply
 from tongban_hotline_dispatch.domain.callback import Heard, Mark, Resolved
 from tongban_hotline_dispatch.domain.closing import CallbackDue
 from tongban_hotline_dispatch.domain.importing import PHONE
+from tongban_hotline_dispatch.domain.intake import StrangeDeadline
 from tongban_hotline_dispatch.domain.moves import IllegalMove, Status
 from tongban_hotline_dispatch.domain.process import UnknownReason
 from tongban_hotline_dispatch.domain.ticket import NotYourTicket
@@ -151,7 +152,10 @@ class CloseRequest(Body):
 
 
 @router.post(
-    "", status_code=201, summary="登记诉求", responses=refusals(AlreadyTakenIn, UnknownReason)
+    "",
+    status_code=201,
+    summary="登记诉求",
+    responses=refusals(AlreadyTakenIn, UnknownReason, StrangeDeadline),
 )
 async def register(
     body: RegisterRequest,

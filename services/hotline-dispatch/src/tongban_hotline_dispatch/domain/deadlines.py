@@ -301,7 +301,7 @@ def _day(moment: datetime) -> date:
 
 
 def _version(calendar: WorkingCalendar, start_at: datetime, due_at: datetime) -> str:
-    return calendar.version_for(_day(start_at), _day(due_at))
+    return calendar.version_for(*sorted((_day(start_at), _day(due_at))))  # a cap may be earlier
 
 
 def as_pinned(

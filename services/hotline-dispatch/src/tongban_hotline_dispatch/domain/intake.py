@@ -1,9 +1,10 @@
 """Commands before and beside the handling: taking in, routing out, withdrawing, reopening."""
 
 from dataclasses import replace
-from datetime import datetime
+from datetime import datetime, timedelta
 
-from tongban_common.errors import Conflict
+from tongban_common.errors import Conflict, RuleViolation
+from tongban_hotline_dispatch.domain.appeal import Appeal
 from tongban_hotline_dispatch.domain.assignment import Reply
 from tongban_hotline_dispatch.domain.moves import OPEN_STATES, Act, State, Status
 from tongban_hotline_dispatch.domain.process import Disposition
@@ -20,6 +21,22 @@ class HasChildren(Conflict):
 
 class TooLateToReopen(Conflict):
     code = "ticket.too_late_to_reopen"
+
+
+class StrangeDeadline(RuleViolation):
+    code = "appeal.strange_deadline"
+
+
+# What an upper platform may have set is near; what is farther off was mistyped.
+_EARLIEST, _LATEST = timedelta(days=-366), timedelta(days=3660)
+
+
+def check_deadlines(appeal: Appeal, at: datetime) -> None:
+    """One that is already over is taken: the ticket came late. Raises StrangeDeadline."""
+    for name in ("upstream_due", "statutory_due"):
+        due: datetime | None = getattr(appeal, name)
+        if due is not None and not at + _EARLIEST <= due <= at + _LATEST:
+            raise StrangeDeadline("上级平台期限和法定期限应在一年前至十年后之间", field=name)
 
 
 def register(ticket: Ticket, rules: Rules, at: datetime) -> Ticket:

@@ -72,6 +72,7 @@ async def register(
     tx: Transaction, *, new: Registration, rules: Rules, sealer: Sealer, now: datetime
 ) -> Ticket:
     """受理: the citizen's clock starts, and nothing will reset it."""
+    intake.check_deadlines(new.appeal, now)
     tickets = Tickets(tx)
     given = None if new.disposition is None else rules.process.disposition(new.disposition)
     draft = Ticket(
