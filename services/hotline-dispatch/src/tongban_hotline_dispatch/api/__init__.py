@@ -1,6 +1,13 @@
 """HTTP in, HTTP out. Translates; decides nothing."""
 
-from tongban_hotline_dispatch.api import exports, imports, open311, open311_staff, tickets
+from tongban_hotline_dispatch.api import (
+    exports,
+    imports,
+    matters,
+    open311,
+    open311_staff,
+    tickets,
+)
 
 routers = (
     tickets.router,
@@ -9,4 +16,6 @@ routers = (
     exports.router,
     open311.router,
     open311_staff.router,
+    matters.router,
+    matters.versions,
 )

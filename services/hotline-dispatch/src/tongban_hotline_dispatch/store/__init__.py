@@ -1,6 +1,7 @@
 """The tables of the hotline and the only writers to them."""
 
 from tongban_hotline_dispatch.store.complainants import Complainant, Complainants, complainant
+from tongban_hotline_dispatch.store.matters import matter, matter_catalogue
 from tongban_hotline_dispatch.store.open311 import open311_key, open311_news, open311_request
 from tongban_hotline_dispatch.store.reference import UnitNotFound, Units, metadata, unit
 from tongban_hotline_dispatch.store.tickets import TicketNotFound, Tickets, ticket, ticket_move
@@ -13,6 +14,8 @@ __all__ = [
     "UnitNotFound",
     "Units",
     "complainant",
+    "matter",
+    "matter_catalogue",
     "metadata",
     "open311_key",
     "open311_news",
