@@ -17,7 +17,7 @@ from tongban_common.errors import Refusal
 from tongban_common.service import Kit, Service
 from tongban_common.working_days import SHANGHAI
 from tongban_hotline_dispatch import api, consumers, events, operations, pages, store, timers
-from tongban_hotline_dispatch.commands import Bench, catalogues
+from tongban_hotline_dispatch.commands import Bench, catalogues, training
 from tongban_hotline_dispatch.operations import Outcome, Report, open311
 from tongban_hotline_dispatch.settings import HotlineSettings
 from tongban_hotline_dispatch.store.exports import EXPORT
@@ -54,7 +54,9 @@ def commands_of(settings_of: SettingsSource = settings_from_environment) -> type
         _tell(report)
 
     made.add_typer(_key_commands(settings_of), name="open311-key")
-    catalogues.add_to(made, Bench(SERVICE, settings_of))
+    bench = Bench(SERVICE, settings_of)
+    for subject in (catalogues, training):
+        subject.add_to(made, bench)
     return made
 
 

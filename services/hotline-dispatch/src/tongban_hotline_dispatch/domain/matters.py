@@ -33,6 +33,7 @@ COLUMNS = Columns(
     most_rows=20_000,
 )
 _CODE = re.compile(r"[0-9A-Za-z.\-]{1,40}")
+_CATCH_ALL = "其他"
 _WIDTHS = (2, 3, 3, 3)  # digits that each level adds to a code that we give
 
 Path: TypeAlias = tuple[str, ...]
@@ -179,3 +180,19 @@ class _Codes:
         self._last[head] = number
         self._taken.add(code)
         return code
+
+
+def names_of(matters: Iterable[Matter], label: str) -> list[tuple[str, str, str]]:
+    """Each leaf's label, its name and what it stands under; for one level, or for the codes."""
+    found = []
+    for matter in matters:
+        depth = LEVELS.index(label) if label in LEVELS else None
+        if not matter.is_leaf or (depth is None and label != "matter_code"):
+            continue
+        if depth is not None and depth >= len(matter.path):
+            continue
+        named = matter.code if depth is None else matter.path[depth]
+        below = [name for name in matter.path[1:] if name != _CATCH_ALL]
+        title = "" if matter.name == _CATCH_ALL else matter.name
+        found.append((named, title, "。".join((*below, *matter.keywords))))
+    return found
