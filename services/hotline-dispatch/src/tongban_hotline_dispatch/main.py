@@ -17,12 +17,14 @@ from tongban_common.errors import Refusal
 from tongban_common.service import Kit, Service
 from tongban_common.working_days import SHANGHAI
 from tongban_hotline_dispatch import api, consumers, events, operations, pages, store, timers
-from tongban_hotline_dispatch.commands import Bench, catalogues, training
+from tongban_hotline_dispatch.commands import Bench, catalogues, decisions, training
 from tongban_hotline_dispatch.operations import Outcome, Report, open311
+from tongban_hotline_dispatch.operations.suggesting import Suggester
 from tongban_hotline_dispatch.settings import HotlineSettings
 from tongban_hotline_dispatch.store.exports import EXPORT
 from tongban_hotline_dispatch.store.open311_policy import OPEN311
 from tongban_hotline_dispatch.store.policies import LIMITS
+from tongban_hotline_dispatch.store.routing import ROUTING
 
 T = TypeVar("T")
 SERVICE = Service(
@@ -35,7 +37,8 @@ SERVICE = Service(
     routers=(*api.routers, pages.router),
     subscriptions=consumers.subscriptions,
     timers=timers.handlers,
-    policies=(LIMITS, OPEN311, EXPORT),
+    policies=(LIMITS, OPEN311, EXPORT, ROUTING),
+    state=lambda kit: {"suggester": Suggester(kit)},
 )
 
 
@@ -55,7 +58,7 @@ def commands_of(settings_of: SettingsSource = settings_from_environment) -> type
 
     made.add_typer(_key_commands(settings_of), name="open311-key")
     bench = Bench(SERVICE, settings_of)
-    for subject in (catalogues, training):
+    for subject in (catalogues, training, decisions):
         subject.add_to(made, bench)
     return made
 

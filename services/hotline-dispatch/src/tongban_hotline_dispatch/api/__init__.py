@@ -1,11 +1,13 @@
 """HTTP in, HTTP out. Translates; decides nothing."""
 
 from tongban_hotline_dispatch.api import (
+    dispatching,
     exports,
     imports,
     matters,
     open311,
     open311_staff,
+    suggestions,
     tickets,
 )
 
@@ -18,4 +20,8 @@ routers = (
     open311_staff.router,
     matters.router,
     matters.versions,
+    dispatching.router,
+    suggestions.router,
+    suggestions.decisions,
+    suggestions.figures,
 )

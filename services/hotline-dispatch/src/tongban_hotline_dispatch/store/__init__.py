@@ -1,9 +1,11 @@
 """The tables of the hotline and the only writers to them."""
 
 from tongban_hotline_dispatch.store.complainants import Complainant, Complainants, complainant
+from tongban_hotline_dispatch.store.dispatching import dispatch_catalogue, dispatch_rule
 from tongban_hotline_dispatch.store.matters import matter, matter_catalogue
 from tongban_hotline_dispatch.store.open311 import open311_key, open311_news, open311_request
 from tongban_hotline_dispatch.store.reference import UnitNotFound, Units, metadata, unit
+from tongban_hotline_dispatch.store.routing import routing_decision
 from tongban_hotline_dispatch.store.tickets import TicketNotFound, Tickets, ticket, ticket_move
 
 __all__ = [
@@ -14,12 +16,15 @@ __all__ = [
     "UnitNotFound",
     "Units",
     "complainant",
+    "dispatch_catalogue",
+    "dispatch_rule",
     "matter",
     "matter_catalogue",
     "metadata",
     "open311_key",
     "open311_news",
     "open311_request",
+    "routing_decision",
     "ticket",
     "ticket_move",
     "unit",
