@@ -278,7 +278,7 @@ async def test_nothing_that_names_a_person_is_kept_to_learn_from(
         "channel": "phone",
         "appeal_type": "help",
         "title": "欧阳修文反映路灯不亮",
-        "content": "我叫欧阳修文，电话13812345678，联系人：王小明，请尽快。",
+        "content": "我叫欧阳修文，身份证520402199001011234，联系人：王小明，请尽快。",
         "person": person,
     }
     made = (await hub.post(TICKETS, json=body)).json()
@@ -289,7 +289,7 @@ async def test_nothing_that_names_a_person_is_kept_to_learn_from(
     async with db.reading() as reads:
         row = (await reads.execute(select(routing_decision))).one()
     assert row.title == "某某反映路灯不亮"
-    assert row.content == "我叫某某，电话138****5678，联系人：某某，请尽快。"
+    assert row.content == "我叫某某，身份证520402***********4，联系人：某某，请尽快。"
 
 
 @pytest.mark.parametrize(
