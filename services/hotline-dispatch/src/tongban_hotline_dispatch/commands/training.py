@@ -3,7 +3,6 @@
 None of them needs a database. `train` asks one, where it is configured, for the matters in force.
 """
 
-import csv
 import gzip
 import zlib
 from collections.abc import Sequence
@@ -39,7 +38,6 @@ Models = Annotated[
 Label = Annotated[str, typer.Option(help="the column that holds what is to be learnt")]
 Names: TypeAlias = list[tuple[str, Message]]
 
-_FIELD_LIMIT = 1 << 26
 _TOLD_LEFT_OUT = 20
 
 
@@ -181,7 +179,6 @@ def _described(folder: ModelFolder, label: str, version: int | None) -> Descript
 
 def _corpus(file: Path, label: str) -> Corpus:
     """Raises BadFile."""
-    csv.field_size_limit(_FIELD_LIMIT)
     try:
         raw = file.read_bytes()
         content = gzip.decompress(raw) if raw.startswith(b"\x1f\x8b") else raw
