@@ -26,9 +26,10 @@ from tongban_hotline_dispatch.domain.ticket import Ticket
 from tongban_hotline_dispatch.main import commands_of
 from tongban_hotline_dispatch.operations.deciding import without_persons
 from tongban_hotline_dispatch.operations.dispatching import load_dispatch_rules
+from tongban_hotline_dispatch.operations.fitting import Recipe
 from tongban_hotline_dispatch.operations.matters import Load, load_matters
 from tongban_hotline_dispatch.operations.segmenting import dictionary_segment
-from tongban_hotline_dispatch.operations.training import Recipe, Trained, train
+from tongban_hotline_dispatch.operations.training import Trained, train
 from tongban_hotline_dispatch.store import routing_decision
 from tongban_hotline_dispatch.store.models import ModelFolder
 from tongban_hotline_dispatch.store.reference import Unit, Units

@@ -15,9 +15,10 @@ from tongban_hotline_dispatch.domain.classifier import Message
 from tongban_hotline_dispatch.domain.corpus import BadCorpus, Corpus, corpus_of
 from tongban_hotline_dispatch.domain.importing import BadFile
 from tongban_hotline_dispatch.main import commands_of
+from tongban_hotline_dispatch.operations.fitting import Recipe
 from tongban_hotline_dispatch.operations.near_duplicates import near_duplicate_groups
 from tongban_hotline_dispatch.operations.segmenting import dictionary_segment
-from tongban_hotline_dispatch.operations.training import Recipe, Trained, train
+from tongban_hotline_dispatch.operations.training import Trained, train
 from tongban_hotline_dispatch.store.models import BrokenModel, ModelFolder, read_classifier
 
 Run = Callable[..., tuple[int, str]]
@@ -149,6 +150,18 @@ def test_the_catalogue_s_names_help_where_history_has_few_texts() -> None:
         return sum(map(str.__eq__, guessed, many.labels)) / len(guessed)
 
     assert accuracy(names) > accuracy([])
+
+
+def test_a_catalogue_that_names_few_of_the_labels_is_not_learnt_from() -> None:
+    """It would draw texts to those that it names."""
+    corpus, segment = a_corpus(10), dictionary_segment()
+    names = [("环境保护", Message("噪声扰民", "施工"))]
+
+    with_names = train(corpus, names=names, segment=segment)
+    without = train(corpus, segment=segment)
+
+    assert with_names.names == 0
+    assert with_names.apart == without.apart
 
 
 @pytest.mark.parametrize("labels", [2, 3])

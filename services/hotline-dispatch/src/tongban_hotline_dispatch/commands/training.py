@@ -64,7 +64,7 @@ def _add_train(cli: typer.Typer, bench: Bench) -> None:
         with refusing():
             corpus = _corpus(file, label).without_rare(folds)
             names, whose = _names(bench, catalogue, label)
-            say(f"{len(corpus)}条文本；事项名称取自{whose}，计{len(names)}条")
+            say(f"{len(corpus)}条文本；{whose}中有{len(names)}条事项名称")
             described = _train(ModelFolder(models), corpus, names, (folds, seed))
         _tell_left_out(corpus)
         say(f"模型 {described.name} 存于 {models / label}，SHA-256 {described.sha256}")
@@ -73,7 +73,8 @@ def _add_train(cli: typer.Typer, bench: Bench) -> None:
 def _train(
     folder: ModelFolder, corpus: Corpus, names: Names, drawing: tuple[int, int]
 ) -> Description:
-    from tongban_hotline_dispatch.operations.training import Recipe, train
+    from tongban_hotline_dispatch.operations.fitting import Recipe
+    from tongban_hotline_dispatch.operations.training import train
 
     folds, seed = drawing
     with Progress(console=err) as bar:
@@ -87,6 +88,7 @@ def _train(
         )
     facts = {**trained.facts(), "trained_at": utc_now()}
     described = folder.keep(corpus.label, trained.classifier, facts, corpus.fingerprints())
+    _tell_names(given=len(names), used=trained.names)
     _tell_figures(trained.apart.figures)
     by_fold = "、".join(f"{each:.4f}" for each in trained.apart.by_fold)
     say(f"分层{folds}折交叉验证 macro-F1 = {trained.apart.figures.macro_f1:.4f}（各折 {by_fold}）")
@@ -96,6 +98,13 @@ def _train(
     )
     say(f"可信度与实际正确率的平均差距（折外）= {trained.calibration_error:.4f}")
     return described
+
+
+def _tell_names(*, given: int, used: int) -> None:
+    if used:
+        say(f"与历史标签相符的{used}条事项名称一并用于训练")
+    elif given:
+        say("事项名称未用于训练：历史中的标签多数不在事项目录中（目录可用 --catalogue 指定）")
 
 
 def _add_evaluate(cli: typer.Typer) -> None:

@@ -58,6 +58,7 @@ class Description:
     figures: Mapping[str, Any]  # as measured when it was trained
     made_with: Mapping[str, str]
     recipe: Mapping[str, Any] = field(default_factory=dict)
+    names: int = 0  # of the catalogue, learnt from beside the history
 
     @property
     def name(self) -> str:
