@@ -7,12 +7,19 @@ import pytest
 from typer.testing import CliRunner
 
 from tongban_common.db import Database
+from tongban_common.service import Kit
 from tongban_common.settings import ServiceSettings
 from tongban_common.testing import Client, Clock
 from tongban_common.working_days import SHANGHAI
-from tongban_hotline_dispatch.domain.matters import MatterNotInForce
-from tongban_hotline_dispatch.main import commands_of
-from tongban_hotline_dispatch.operations.matters import Load, load_matters, matter_in_force
+from tongban_hotline_dispatch.domain.importing import csv_cells
+from tongban_hotline_dispatch.domain.matters import KnownCodes, MatterNotInForce, catalogue_of
+from tongban_hotline_dispatch.main import SERVICE, commands_of
+from tongban_hotline_dispatch.operations.matters import (
+    Load,
+    load_matters,
+    matter_in_force,
+    packaged_catalogue,
+)
 from tongban_hotline_dispatch.store.matters import CatalogueKnown
 
 Run = Callable[..., tuple[int, str]]
@@ -144,8 +151,76 @@ def test_a_file_is_loaded_and_listed_from_the_command_line(run: Run, tmp_path: P
     code, said = run("matters", "load", str(file), "--from", "2026-01-01")
     listed = run("matters", "list")
 
-    assert (code, said.strip()) == (0, "事项目录第1版：8个事项，其中末级4个，2026-01-01起施行")
+    assert code == 0
+    assert said.startswith("事项目录第1版：8个事项，其中末级4个，2026-01-01起施行\n")
     assert "2026-01-01" in listed[1]
+
+
+def a_big_file() -> str:
+    """5,000 leaves in four levels; 6,220 matters with their headings."""
+    rows = [
+        f"类{a},类{a}项{b},类{a}项{b}目{c},细目{d}"
+        for a in range(20)
+        for b in range(10)
+        for c in range(5)
+        for d in range(5)
+    ]
+    return "\n".join(["level1,level2,level3,level4", *rows])
+
+
+def test_five_thousand_leaves_in_four_levels_are_one_load(run: Run, tmp_path: Path) -> None:
+    file = tmp_path / "large.csv"
+    file.write_text(a_big_file(), encoding="utf-8")
+
+    code, said = run("matters", "load", str(file), "--from", "2026-01-01")
+
+    assert code == 0, said
+    assert "large.csv" in said
+    assert "100%" in said
+    assert "6220个事项，其中末级5000个" in said
+
+
+async def test_a_load_tells_how_far_it_is(db: Database) -> None:
+    told: list[tuple[int, int]] = []
+
+    async with db.transaction() as tx:
+        await load_matters(
+            tx,
+            load=a_load(a_big_file()),
+            now=NOW,
+            progress=lambda done, total: told.append((done, total)),
+        )
+
+    assert told[0] == (1000, 6220)
+    assert told[-1] == (6220, 6220)
+    assert len(told) == 7
+
+
+async def test_a_new_database_has_a_catalogue_and_a_city_s_own_is_left_alone(
+    hub: Client, kit: Kit, db: Database
+) -> None:
+    await SERVICE.furnish(kit)
+    await SERVICE.furnish(kit)
+
+    packaged = (await hub.get(CATALOGUES)).json()
+    assert [each["version"] for each in packaged] == [1]
+    assert await names(hub, parent="", on="2010-01-01")
+
+    await loaded(db, a_load())
+    await SERVICE.furnish(kit)
+
+    assert await names(hub, parent="") == ["环境保护", "城乡建设"]
+    assert len((await hub.get(CATALOGUES)).json()) == 2
+
+
+def test_the_packaged_catalogue_is_four_levels_with_words_for_every_leaf() -> None:
+    matters = catalogue_of(csv_cells(packaged_catalogue()), KnownCodes())
+
+    leaves = [each for each in matters if each.is_leaf]
+    assert len(leaves) >= 80
+    assert {len(each.path) for each in leaves} == {4}
+    assert all(each.keywords for each in leaves)
+    assert len({each.name for each in leaves}) == len(leaves)
 
 
 def test_bad_rows_of_a_catalogue_are_named_by_line(run: Run, tmp_path: Path) -> None:

@@ -19,6 +19,7 @@ from tongban_common.working_days import SHANGHAI
 from tongban_hotline_dispatch import api, consumers, events, operations, pages, store, timers
 from tongban_hotline_dispatch.commands import Bench, catalogues, decisions, training
 from tongban_hotline_dispatch.operations import Outcome, Report, open311
+from tongban_hotline_dispatch.operations.matters import first_catalogue
 from tongban_hotline_dispatch.operations.suggesting import Suggester
 from tongban_hotline_dispatch.settings import HotlineSettings
 from tongban_hotline_dispatch.store.exports import EXPORT
@@ -39,6 +40,7 @@ SERVICE = Service(
     timers=timers.handlers,
     policies=(LIMITS, OPEN311, EXPORT, ROUTING),
     state=lambda kit: {"suggester": Suggester(kit)},
+    furnishing=lambda kit: first_catalogue(kit, now=utc_now()),
 )
 
 

@@ -5,12 +5,13 @@ from pathlib import Path
 from typing import Annotated
 
 import typer
+from rich.progress import Progress
 from rich.table import Table
 
 from tongban_common.clock import utc_now
 from tongban_common.service import Kit
 from tongban_common.working_days import SHANGHAI
-from tongban_hotline_dispatch.commands import Bench, out, say, stop
+from tongban_hotline_dispatch.commands import Bench, err, out, say, stop
 from tongban_hotline_dispatch.operations.dispatching import load_dispatch_rules
 from tongban_hotline_dispatch.operations.matters import Load, load_matters
 from tongban_hotline_dispatch.store.dispatching import DispatchVersion, dispatch_versions
@@ -35,11 +36,19 @@ def _matters(bench: Bench) -> typer.Typer:
     def load(file: File, starts: From = None) -> None:
         """Take a CSV file as a new version; bad rows are named, and then nothing is taken."""
 
-        async def go(kit: Kit) -> CatalogueVersion:
-            async with kit.db.transaction() as tx:
-                return await load_matters(tx, load=a_load(file, starts), now=utc_now())
+        with Progress(console=err) as bar:
+            task = bar.add_task(file.name, total=None)
 
-        new = bench.run(go)
+            async def go(kit: Kit) -> CatalogueVersion:
+                async with kit.db.transaction() as tx:
+                    return await load_matters(
+                        tx,
+                        load=a_load(file, starts),
+                        now=utc_now(),
+                        progress=lambda done, total: bar.update(task, completed=done, total=total),
+                    )
+
+            new = bench.run(go)
         say(
             f"事项目录第{new.version}版：{new.matters}个事项，其中末级{new.leaves}个，"
             f"{new.effective_from}起施行"

@@ -16,7 +16,6 @@ from rich.progress import Progress
 from rich.table import Table
 
 from tongban_common.clock import utc_now
-from tongban_common.policies import packaged_text
 from tongban_common.service import Kit
 from tongban_common.settings import BadSettings
 from tongban_common.working_days import SHANGHAI
@@ -26,6 +25,7 @@ from tongban_hotline_dispatch.domain.corpus import Corpus, corpus_of
 from tongban_hotline_dispatch.domain.figures import Figures, figures_of
 from tongban_hotline_dispatch.domain.importing import BadFile, csv_cells
 from tongban_hotline_dispatch.domain.matters import KnownCodes, Matter, catalogue_of, names_of
+from tongban_hotline_dispatch.operations.matters import packaged_catalogue
 from tongban_hotline_dispatch.operations.segmenting import dictionary_segment
 from tongban_hotline_dispatch.settings import DEFAULT_MODELS
 from tongban_hotline_dispatch.store.matters import all_matters, matter_version_at
@@ -209,8 +209,7 @@ def _matters(bench: Bench, catalogue: Path | None) -> tuple[Sequence[Matter], st
     in_force = _in_force(bench)
     if in_force:
         return in_force, "库中现行的事项目录"
-    packaged = packaged_text(bench.service.package, "matters.csv").encode()
-    return catalogue_of(csv_cells(packaged), KnownCodes()), "随附的事项目录"
+    return catalogue_of(csv_cells(packaged_catalogue()), KnownCodes()), "随附的事项目录"
 
 
 def _in_force(bench: Bench) -> Sequence[Matter]:

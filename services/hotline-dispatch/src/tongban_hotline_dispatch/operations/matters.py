@@ -1,10 +1,13 @@
 """The matter catalogue (事项目录): a new version from a file, and what a ticket may name."""
 
 import hashlib
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import date, datetime
 
 from tongban_common.db import Transaction
+from tongban_common.policies import packaged_text
+from tongban_common.service import Kit
 from tongban_hotline_dispatch.domain.importing import csv_cells
 from tongban_hotline_dispatch.domain.matters import (
     Matter,
@@ -18,6 +21,7 @@ from tongban_hotline_dispatch.store.matters import (
     matter_in,
     matter_version_at,
 )
+from tongban_hotline_dispatch.store.routing import ROUTING
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -30,7 +34,32 @@ class Load:
     actor: str
 
 
-async def load_matters(tx: Transaction, *, load: Load, now: datetime) -> CatalogueVersion:
+def packaged_catalogue() -> bytes:
+    """The one that ships with this release, for a city that has none of its own yet."""
+    return packaged_text("tongban_hotline_dispatch", "matters.csv").encode()
+
+
+async def first_catalogue(kit: Kit, *, now: datetime) -> None:
+    """The packaged one, where none was ever loaded. A city's own is never touched."""
+    async with kit.db.transaction() as tx:
+        if await Matters(tx).next_version() > 1:
+            return
+        load = Load(
+            content=packaged_catalogue(),
+            source="matters.csv",
+            effective_from=ROUTING.packaged().effective_from,
+            actor="migrate",
+        )
+        await load_matters(tx, load=load, now=now)
+
+
+async def load_matters(
+    tx: Transaction,
+    *,
+    load: Load,
+    now: datetime,
+    progress: Callable[[int, int], object] = lambda _done, _all: None,
+) -> CatalogueVersion:
     """Raises BadFile, BadCatalogue naming every bad row, or CatalogueKnown."""
     store = Matters(tx)
     version = await store.next_version()
@@ -45,7 +74,7 @@ async def load_matters(tx: Transaction, *, load: Load, now: datetime) -> Catalog
         loaded_at=now,
         loaded_by=load.actor,
     )
-    await store.add(new, matters)
+    await store.add(new, matters, progress)
     return new
 
 

@@ -1,6 +1,6 @@
 """The versions of the matter catalogue (事项目录) and the matters of each."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
 from typing import Any
@@ -114,7 +114,12 @@ class Matters:
         codes = await self._tx.connection.execute(select(matter.c.code).distinct())
         return KnownCodes(by_path=by_path, given=frozenset(codes.scalars()))
 
-    async def add(self, new: CatalogueVersion, matters: Sequence[Matter]) -> None:
+    async def add(
+        self,
+        new: CatalogueVersion,
+        matters: Sequence[Matter],
+        progress: Callable[[int, int], object],
+    ) -> None:
         """Raises CatalogueKnown for the same content from the same date."""
         same = select(matter_catalogue.c.version).where(
             matter_catalogue.c.digest == new.digest,
@@ -138,6 +143,7 @@ class Matters:
         rows = [_values(new.version, at, each) for at, each in enumerate(matters)]
         for start in range(0, len(rows), _BATCH):
             await self._tx.connection.execute(insert(matter), rows[start : start + _BATCH])
+            progress(min(start + _BATCH, len(rows)), len(rows))
 
 
 async def matter_version_at(reads: AsyncConnection, day: date) -> int | None:
