@@ -87,6 +87,21 @@ def test_a_category_is_narrowed_by_the_names_of_its_matters_and_given_its_unit()
     assert unit.confidence == pytest.approx(0.8)
 
 
+def test_a_category_that_the_catalogue_does_not_know_may_be_any_other_s() -> None:
+    """History that was labelled by an older catalogue's names."""
+    older = Guess(label="市政", confidence=0.7)
+
+    alone = suggested("路灯不亮", categories=(older,))
+    beside = suggested("路灯和施工", categories=(older, NOISE))
+
+    assert [each.label for each in alone.categories] == ["市政"]
+    assert alone.matters[0].code == "01001001"
+    assert 0.5 < alone.matters[0].confidence < 0.7
+    known = [each for each in beside.matters if each.code.startswith("02")]
+    assert [each.code for each in known] == ["02001001"]
+    assert known[0].confidence < 0.2
+
+
 def test_what_no_name_accounts_for_stays_with_the_heading() -> None:
     found = suggested("道路坑洼", categories=(BUILT,))
 

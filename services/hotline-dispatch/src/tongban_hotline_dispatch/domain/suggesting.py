@@ -72,7 +72,7 @@ class MatterNames:
         for at, leaf in enumerate(self._leaves):
             named = _words_of(leaf, segment)
             self._size.append(len(named) or 1)
-            for word in named:
+            for word in sorted(named, key=lambda word: (-len(word), word)):
                 self._having[word].append(at)
 
     def lineage(self, code: str) -> list[str]:
@@ -188,19 +188,24 @@ def _named(
     matching: Matching,
     tuning: Tuning,
 ) -> Iterable[Candidate]:
-    """Each category's belief, shared among its leaves by how well their names fit."""
-    if not categories:
-        yield from _shared(1.0, None, matching, tuning)
+    """Each category's belief, shared among its leaves by how well their names fit.
+
+    A category that the catalogue does not know, as an older one called it, may be any other's.
+    """
+    under: dict[str, dict[str, tuple[float, tuple[str, ...]]]] = {}
+    for code, found in matching.items():
+        under.setdefault(names.by_code[code].path[0], {})[code] = found
+    unknown = 0.0 if categories else 1.0
     for guess in categories:
         heading = names.heading(guess.label)
         if heading is None:
-            continue
-        below = {
-            code: found
-            for code, found in matching.items()
-            if names.by_code[code].path[0] == guess.label
-        }
-        yield from _shared(guess.confidence, (heading, guess), below, tuning)
+            unknown += guess.confidence
+        else:
+            below = under.pop(guess.label, {})
+            yield from _shared(guess.confidence, (heading, guess), below, tuning)
+    if unknown:
+        others = {code: found for group in under.values() for code, found in group.items()}
+        yield from _shared(unknown, None, others, tuning)
 
 
 def _shared(
