@@ -81,12 +81,15 @@ def commands(
     def migrate(
         revision: Annotated[str, typer.Option(help="the revision to reach")] = "head",
     ) -> None:
-        """Bring the database to this release, and load the packaged policies."""
+        """Bring the database to this release, with the packaged policies and what else it needs."""
         settings = _settings(service, settings_of)
 
         async def go() -> None:
             await migrations.upgrade(settings.database_url, service.package, revision)
-            await _with_kit(service, settings, service.load_policies)
+            is_head = revision == "head"
+            await _with_kit(
+                service, settings, service.furnish if is_head else service.load_policies
+            )
 
         _run(go())
         _out.print(f"{service.title}：数据库已就绪")

@@ -5,7 +5,7 @@ contracts and the tests all build from that one declaration.
 """
 
 import asyncio
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 from typing import Annotated, Any, TypeVar
@@ -50,6 +50,10 @@ def _nothing(_: Kit) -> Mapping[str, object]:
     return {}
 
 
+async def _nothing_more(_: Kit) -> None:
+    """A service whose new database needs the policies alone."""
+
+
 @dataclass(frozen=True, kw_only=True)
 class Service:
     """The declaration. Callables get the Kit, so that edges find calendar and policies."""
@@ -65,6 +69,7 @@ class Service:
     timers: Callable[[Kit], Sequence[OnDue[Any]]]
     policies: Sequence[PolicyKind[Any]] = ()
     state: Callable[[Kit], Mapping[str, object]] = _nothing
+    furnishing: Callable[[Kit], Awaitable[object]] = _nothing_more
 
     def kit(self, settings: ServiceSettings) -> Kit:
         return Kit(self, settings)
@@ -112,6 +117,11 @@ class Service:
     async def load_policies(self, kit: Kit) -> list[Policy]:
         """Put the packaged policies on the shelf; versions that are there already stay."""
         return await policies.load(kit.db, [kind.packaged() for kind in self.policies])
+
+    async def furnish(self, kit: Kit) -> None:
+        """What a new database starts with: the packaged policies, and what the service adds."""
+        await self.load_policies(kit)
+        await self.furnishing(kit)
 
 
 ROLES = ("relay", "consumer", "timers")

@@ -102,12 +102,12 @@ async def _next_due(station: Station) -> datetime | None:
 
 
 async def prepare(settings: Mapping[str, ServiceSettings]) -> None:
-    """Migrate the five databases and load the packaged policies."""
+    """Migrate the five databases and give them what they start with."""
     for service in SERVICES:
         made = settings[service.short]
         await migrations.upgrade(made.database_url, service.package)
         kit = service.kit(made)
-        await service.load_policies(kit)
+        await service.furnish(kit)
         await kit.db.close()
 
 

@@ -155,6 +155,7 @@ class Home:
                     "issuer": ISSUER,
                     "audience": AUDIENCE,
                     "jwks": str(issuer.jwks),
+                    "models": self.folder / "models",  # of the hotline; others have none
                     "public_url": public_url,
                 }
             )

@@ -18,14 +18,18 @@ from tongban_common.errors import Refusal
 from tongban_common.service import Kit, Service
 from tongban_common.working_days import SHANGHAI
 from tongban_hotline_dispatch import api, consumers, events, operations, pages, store, timers
+from tongban_hotline_dispatch.commands import Bench, catalogues, decisions, training
 from tongban_hotline_dispatch.domain.process_document import as_markdown, as_mermaid
 from tongban_hotline_dispatch.operations import Outcome, Report, open311, redating
+from tongban_hotline_dispatch.operations.matters import first_catalogue
 from tongban_hotline_dispatch.operations.redating import Redated
+from tongban_hotline_dispatch.operations.suggesting import Suggester
 from tongban_hotline_dispatch.settings import HotlineSettings
 from tongban_hotline_dispatch.store.exports import EXPORT
 from tongban_hotline_dispatch.store.open311_policy import OPEN311
 from tongban_hotline_dispatch.store.policies import LIMITS
 from tongban_hotline_dispatch.store.process import PROCESS
+from tongban_hotline_dispatch.store.routing import ROUTING
 
 T = TypeVar("T")
 SERVICE = Service(
@@ -38,7 +42,9 @@ SERVICE = Service(
     routers=(*api.routers, *pages.routers),
     subscriptions=consumers.subscriptions,
     timers=timers.handlers,
-    policies=(LIMITS, PROCESS, OPEN311, EXPORT),
+    policies=(LIMITS, PROCESS, OPEN311, EXPORT, ROUTING),
+    state=lambda kit: {"suggester": Suggester(kit)},
+    furnishing=lambda kit: first_catalogue(kit, now=utc_now()),
 )
 
 
@@ -85,6 +91,9 @@ def commands_of(settings_of: SettingsSource = settings_from_environment) -> type
             found = _run(settings_of, look)
         Console().print(f"核对在办工单{found.looked_at}件，时限变动{found.moved}件")
 
+    bench = Bench(SERVICE, settings_of)
+    for subject in (catalogues, training, decisions):
+        subject.add_to(made, bench)
     return made
 
 

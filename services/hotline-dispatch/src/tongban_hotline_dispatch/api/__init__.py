@@ -2,11 +2,14 @@
 
 from tongban_hotline_dispatch.api import (
     bulk,
+    dispatching,
     exports,
     imports,
+    matters,
     open311,
     open311_staff,
     process,
+    suggestions,
     tickets,
 )
 
@@ -19,4 +22,10 @@ routers = (
     exports.router,
     open311.router,
     open311_staff.router,
+    matters.router,
+    matters.versions,
+    dispatching.router,
+    suggestions.router,
+    suggestions.decisions,
+    suggestions.figures,
 )

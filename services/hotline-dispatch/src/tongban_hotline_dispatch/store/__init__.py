@@ -2,9 +2,12 @@
 
 from tongban_hotline_dispatch.store.assignments import assignment
 from tongban_hotline_dispatch.store.complainants import Complainant, Complainants, complainant
+from tongban_hotline_dispatch.store.dispatching import dispatch_catalogue, dispatch_rule
+from tongban_hotline_dispatch.store.matters import matter, matter_catalogue
 from tongban_hotline_dispatch.store.notes import Note, NoteKind, Notes, ticket_note
 from tongban_hotline_dispatch.store.open311 import open311_key, open311_news, open311_request
 from tongban_hotline_dispatch.store.reference import UnitNotFound, Units, metadata, unit
+from tongban_hotline_dispatch.store.routing import routing_decision
 from tongban_hotline_dispatch.store.tickets import TicketNotFound, Tickets, ticket, ticket_move
 
 __all__ = [
@@ -19,10 +22,15 @@ __all__ = [
     "Units",
     "assignment",
     "complainant",
+    "dispatch_catalogue",
+    "dispatch_rule",
+    "matter",
+    "matter_catalogue",
     "metadata",
     "open311_key",
     "open311_news",
     "open311_request",
+    "routing_decision",
     "ticket",
     "ticket_move",
     "ticket_note",
