@@ -17,6 +17,7 @@ from tongban_hotline_dispatch import operations
 from tongban_hotline_dispatch.domain.importing import COLUMNS, BadFile
 from tongban_hotline_dispatch.operations import Outcome, Report
 from tongban_hotline_dispatch.operations.importing import BATCH
+from tongban_hotline_dispatch.operations.matters import first_catalogue
 from tongban_hotline_dispatch.store import complainant, ticket
 
 IMPORTS = "/hotline/v1/imports"
@@ -246,3 +247,18 @@ async def test_a_field_of_ten_megabytes_and_a_nul_are_bad_rows(hub: Client, cloc
 
 async def test_a_unit_imports_nothing(officer: Client) -> None:
     assert (await officer.post(IMPORTS, files={"file": ("a.csv", b"x")})).status_code == 403
+
+
+async def test_a_matter_that_the_catalogue_does_not_know_is_a_bad_row(
+    kit: Kit, hub: Client
+) -> None:
+    await first_catalogue(kit, now=NOW)
+    file = a_sheet(a_row(1, matter_code="99"), a_row(2))
+
+    report = await operations.import_file(kit, content=file, actor="i-1", now=NOW)
+    asked = {"channel": "phone", "appeal_type": "help", "title": "路灯", "content": "不亮"}
+    answer = await hub.post("/hotline/v1/tickets", json=asked | {"matter_code": "99"})
+
+    assert [row.outcome for row in report.rows] == [Outcome.REFUSED, Outcome.TAKEN]
+    assert report.rows[0].reason == "现行事项目录中没有这个事项"
+    assert (answer.status_code, answer.json()["code"]) == (422, "matter.not_in_force")

@@ -43,6 +43,7 @@ from tongban_hotline_dispatch.domain.callback import Heard, Mark, Resolved
 from tongban_hotline_dispatch.domain.closing import CallbackDue
 from tongban_hotline_dispatch.domain.importing import PHONE
 from tongban_hotline_dispatch.domain.intake import StrangeDeadline
+from tongban_hotline_dispatch.domain.matters import MatterNotInForce
 from tongban_hotline_dispatch.domain.moves import IllegalMove, Status
 from tongban_hotline_dispatch.domain.process import UnknownReason
 from tongban_hotline_dispatch.domain.ticket import NotYourTicket
@@ -155,7 +156,7 @@ class CloseRequest(Body):
     "",
     status_code=201,
     summary="登记诉求",
-    responses=refusals(AlreadyTakenIn, UnknownReason, StrangeDeadline),
+    responses=refusals(AlreadyTakenIn, UnknownReason, StrangeDeadline, MatterNotInForce),
 )
 async def register(
     body: RegisterRequest,

@@ -22,6 +22,7 @@ from tongban_hotline_dispatch.domain.importing import (
     checked,
     csv_cells,
 )
+from tongban_hotline_dispatch.domain.matters import MatterNotInForce
 from tongban_hotline_dispatch.operations.tickets import (
     Registration,
     Rules,
@@ -127,6 +128,8 @@ async def _register(tx: Transaction, line: int, job: _Job | BadRow, sealer: Seal
         ticket = await register(tx, new=job.new, rules=job.rules, sealer=sealer, now=job.at)
     except AlreadyTakenIn as refusal:
         return RowReport(line=line, outcome=Outcome.KNOWN, reason=refusal.message)
+    except MatterNotInForce as refusal:  # raised before anything is written
+        return RowReport(line=line, outcome=Outcome.REFUSED, reason=refusal.message)
     return RowReport(line=line, outcome=Outcome.TAKEN, ticket_no=ticket.ticket_no)
 
 

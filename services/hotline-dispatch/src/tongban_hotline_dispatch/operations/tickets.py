@@ -7,6 +7,7 @@ from uuid import UUID
 
 from tongban_common.db import Transaction
 from tongban_common.privacy import Sealer
+from tongban_common.working_days import SHANGHAI
 from tongban_hotline_dispatch.domain import closing, handling, intake
 from tongban_hotline_dispatch.domain.appeal import Appeal
 from tongban_hotline_dispatch.domain.assignment import Reply
@@ -15,6 +16,7 @@ from tongban_hotline_dispatch.domain.handling import ToUnit
 from tongban_hotline_dispatch.domain.process import Disposition
 from tongban_hotline_dispatch.domain.rules import Rules
 from tongban_hotline_dispatch.domain.ticket import Ticket
+from tongban_hotline_dispatch.operations.matters import matter_in_force
 from tongban_hotline_dispatch.operations.performing import (
     Step,
     announce,
@@ -73,6 +75,7 @@ async def register(
 ) -> Ticket:
     """受理: the citizen's clock starts, and nothing will reset it."""
     intake.check_deadlines(new.appeal, now)
+    await matter_in_force(tx, code=new.appeal.matter_code, on=now.astimezone(SHANGHAI).date())
     tickets = Tickets(tx)
     given = None if new.disposition is None else rules.process.disposition(new.disposition)
     draft = Ticket(
