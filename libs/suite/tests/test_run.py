@@ -112,6 +112,9 @@ def test_a_run_survives_a_stop_while_loading_holds_its_home_and_leaves_no_server
     assert "localhost:8000" not in feed
     assert home.has_demo
     assert servers_over(home.database) == []
+    told = home.folder.with_name("log").read_text(errors="replace")
+    (asked, *_) = [line for line in told.splitlines() if "route=/publishing/feed.atom" in line]
+    assert "service=suite" in asked  # as the suite sets its logs up: they keep no values
 
 
 def test_a_home_has_one_user_at_a_time(home: Home, port: int) -> None:

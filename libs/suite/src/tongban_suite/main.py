@@ -14,6 +14,7 @@ from typer.core import TyperGroup
 
 from tongban_common.clock import utc_now
 from tongban_common.errors import Refusal
+from tongban_common.telemetry import configure_logging
 from tongban_suite import signals
 from tongban_suite.home import Home
 
@@ -145,8 +146,10 @@ def check(folder: Annotated[Path, typer.Argument()] = Path("contracts")) -> None
 def _plainly() -> Iterator[None]:
     """A refusal is one clear line, not a traceback; a database's own words stay unsaid.
 
-    SIGTERM ends the work as Ctrl-C does, so that what was started is stopped again.
+    SIGTERM ends the work as Ctrl-C does, so that what was started is stopped again. Logs keep no
+    values here either: a traceback with its variables would quote who filed what.
     """
+    configure_logging(service="suite", json=False)
     signals.take_sigterm()
     try:
         yield
