@@ -2,6 +2,7 @@
 
 from tongban_hotline_dispatch.store.assignments import assignment
 from tongban_hotline_dispatch.store.complainants import Complainant, Complainants, complainant
+from tongban_hotline_dispatch.store.desks import board_tally
 from tongban_hotline_dispatch.store.notes import Note, NoteKind, Notes, ticket_note
 from tongban_hotline_dispatch.store.open311 import open311_key, open311_news, open311_request
 from tongban_hotline_dispatch.store.reference import UnitNotFound, Units, metadata, unit
@@ -18,6 +19,7 @@ __all__ = [
     "UnitNotFound",
     "Units",
     "assignment",
+    "board_tally",
     "complainant",
     "metadata",
     "open311_key",
