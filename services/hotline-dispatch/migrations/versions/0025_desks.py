@@ -19,6 +19,11 @@ UP = (
       status, strpos('critical urgent normal', urgency), stage_due_at, id
     ) WHERE status NOT IN {_ENDED}
     """,
+    f"CREATE INDEX ix_ticket_open ON ticket (registered_at, id) WHERE status NOT IN {_ENDED}",
+    f"""
+    CREATE INDEX ix_ticket_open_unit ON ticket (unit_code, registered_at, id)
+    WHERE status NOT IN {_ENDED}
+    """,
     f"CREATE INDEX ix_ticket_running ON ticket (reply_due_at, id) WHERE {_RUNNING}",
     f"CREATE INDEX ix_ticket_running_unit ON ticket (unit_code, reply_due_at, id) WHERE {_RUNNING}",
     """
@@ -112,6 +117,8 @@ DOWN = (
     "DROP INDEX ix_assignment_open",
     "DROP INDEX ix_ticket_running_unit",
     "DROP INDEX ix_ticket_running",
+    "DROP INDEX ix_ticket_open_unit",
+    "DROP INDEX ix_ticket_open",
     "DROP INDEX ix_ticket_stage",
     "ALTER TABLE ticket DROP COLUMN stage_due_at",
 )

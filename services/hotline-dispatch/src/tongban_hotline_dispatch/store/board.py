@@ -79,6 +79,14 @@ async def board(reads: AsyncConnection, *, now: datetime, days: int) -> Board:
     )
 
 
+async def counted_by_status(reads: AsyncConnection) -> Counter[Status]:
+    table = board_tally.c
+    statement = (
+        select(table.key, func.sum(table.n)).where(table.kind == "status").group_by(table.key)
+    )
+    return Counter({Status(key): int(n) for key, n in await reads.execute(statement)})
+
+
 async def _sums(reads: AsyncConnection, since: date) -> Sums:
     table = board_tally.c
     states = table.kind.in_(("status", "type", "unit", "due"))

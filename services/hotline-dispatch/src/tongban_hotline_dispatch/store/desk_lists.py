@@ -9,7 +9,7 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import DateTime, Select, case, cast, func, select, tuple_
+from sqlalchemy import ColumnElement, DateTime, Select, case, cast, func, select, tuple_
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from tongban_hotline_dispatch.domain.appeal import AppealType, Urgency
@@ -69,6 +69,10 @@ class QueueLine:
     @property
     def due_key(self) -> list[str]:
         return [self.reply_due.isoformat() if self.reply_due else "", str(self.id)]
+
+    @property
+    def age_key(self) -> list[str]:
+        return [self.registered_at.isoformat(), str(self.id)]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -165,11 +169,15 @@ async def running(
 ) -> list[QueueLine]:
     """What units have in hand and have not answered, by the time that is left."""
     order = (ticket.c.reply_due_at, ticket.c.id)
-    statement = _narrowed(_TICKETS, narrow).where(RUNNING)
-    if after is not None:
-        due, ticket_id = after
-        statement = statement.where(tuple_(*order) > (_moment(due), UUID(ticket_id)))
-    return [_line(row) for row in await reads.execute(statement.order_by(*order).limit(most))]
+    return await _walked(reads, _narrowed(_TICKETS, narrow).where(RUNNING), order, after, most)
+
+
+async def open_ones(
+    reads: AsyncConnection, narrow: Narrow, *, after: Key, most: int
+) -> list[QueueLine]:
+    """Everything that is not ended, the oldest first."""
+    order = (ticket.c.registered_at, ticket.c.id)
+    return await _walked(reads, _narrowed(_TICKETS, narrow).where(OPEN), order, after, most)
 
 
 async def shares(
@@ -268,10 +276,32 @@ async def named_by_returning(
     return {row.ticket_id: (row.code, row.name) for row in await reads.execute(statement)}
 
 
+async def briefly(
+    reads: AsyncConnection, ticket_ids: Sequence[UUID]
+) -> Mapping[UUID, tuple[str, str]]:
+    """Number and title of each."""
+    statement = select(ticket.c.id, ticket.c.ticket_no, ticket.c.title)
+    rows = await reads.execute(statement.where(ticket.c.id.in_(ticket_ids)))
+    return {row.id: (row.ticket_no, row.title) for row in rows}
+
+
 async def id_of(reads: AsyncConnection, ticket_no: str) -> UUID | None:
     statement = select(ticket.c.id).where(ticket.c.ticket_no == ticket_no)
     found: UUID | None = (await reads.execute(statement)).scalar_one_or_none()
     return found
+
+
+async def _walked(
+    reads: AsyncConnection,
+    statement: Select[Any],
+    order: tuple[ColumnElement[Any], ...],
+    after: Key,
+    most: int,
+) -> list[QueueLine]:
+    if after is not None:
+        at, ticket_id = after
+        statement = statement.where(tuple_(*order) > (_moment(at), UUID(ticket_id)))
+    return [_line(row) for row in await reads.execute(statement.order_by(*order).limit(most))]
 
 
 def _narrowed(statement: Select[Any], narrow: Narrow) -> Select[Any]:

@@ -27,9 +27,10 @@ _WITH_UNIT = (
     Status.REWORK,
     Status.HARD_CASE,
 )
-_ENDED = (*(each for each in Status if each in ENDED), Status.MERGED)
+# Not on the board: ended, or answered with its parent.
+OFF_BOARD = (*(each for each in Status if each in ENDED), Status.MERGED)
 # The conditions of the partial indexes, as text: a bound value would hide them from the planner.
-OPEN = text(_listed("ticket.status", _ENDED, "NOT IN"))
+OPEN = text(_listed("ticket.status", OFF_BOARD, "NOT IN"))
 RUNNING = text(
     "ticket.reply_due_at IS NOT NULL AND ticket.replied_at IS NULL AND "
     + _listed("ticket.status", _WITH_UNIT)
@@ -40,6 +41,14 @@ Index(
     ticket.c.status,
     RANK,
     ticket.c.stage_due_at,
+    ticket.c.id,
+    postgresql_where=OPEN,
+)
+Index("ix_ticket_open", ticket.c.registered_at, ticket.c.id, postgresql_where=OPEN)
+Index(
+    "ix_ticket_open_unit",
+    ticket.c.unit_code,
+    ticket.c.registered_at,
     ticket.c.id,
     postgresql_where=OPEN,
 )
