@@ -154,7 +154,7 @@ async def queue_page(
         asked = await _asked(reads, who, page, now)
         found = len(asked)
         last = asked[-1].line.key if asked else []
-        context |= {"asked": asked, "moves": BY_PATH, "names": dict(units)}
+        context |= {"asked": asked, "moves": BY_PATH, "unit_names": dict(units)}
     else:
         lines = await _lines(reads, chosen, page)
         found = len(lines)

@@ -61,6 +61,7 @@ class Seen:
     ticket: Ticket
     share: Assignment | None  # of his unit; of the lead, for the hub
     rules: Rules
+    now: datetime
 
 
 Does = Callable[[Acting, Said], Awaitable[Ticket]]
@@ -192,10 +193,16 @@ def lead_may_ask(seen: Seen) -> bool:
 
 
 def may_return(seen: Seen) -> bool:
-    return lead_may_ask(seen) and seen.share is not None and not seen.share.is_forced
+    share = seen.share
+    if share is None or share.is_forced or share.return_term.has_run_out(at=seen.now):
+        return False
+    return lead_may_ask(seen)
 
 
 def may_extend(seen: Seen) -> bool:
+    share = seen.share
+    if share is None or share.reply_term.has_run_out(at=seen.now):
+        return False
     return may_ask(seen) and seen.rules.process.may_extend(seen.ticket.appeal)
 
 

@@ -160,7 +160,7 @@ async def _context(
     units = dict(await queries.units(reads))
     told = await story(reads, ticket.id)
     parent, children = await joined(reads, ticket.id, ticket.parent_id)
-    seen = Seen(ticket=ticket, share=_share(ticket, unit), rules=rules)
+    seen = Seen(ticket=ticket, share=_share(ticket, unit), rules=rules, now=look.now)
     clocks = clock_lines(ticket, units, lambda term: term.explain(rules.calendar, years), look.now)
     return {
         "ticket": ticket,
