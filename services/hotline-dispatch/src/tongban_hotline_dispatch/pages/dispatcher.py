@@ -7,7 +7,7 @@ from typing import Annotated, Any
 from uuid import UUID
 
 from fastapi import Depends, Form, Query, Request
-from fastapi.responses import HTMLResponse
+from fastapi.responses import HTMLResponse, RedirectResponse, Response
 
 from tongban_common.auth import NotPermitted, Principal, require
 from tongban_common.bodies import FreeText
@@ -30,6 +30,7 @@ from tongban_hotline_dispatch.pages.desks import (
     policy_at,
     stage_lamp,
     unit_lamp,
+    works_at_dispatch,
 )
 from tongban_hotline_dispatch.pages.move_table import BY_PATH
 from tongban_hotline_dispatch.store import desk_lists
@@ -92,7 +93,7 @@ class Asked:
 class Chosen:
     """What somebody wants to see of the desk."""
 
-    tab: Tab
+    tab: Tab | None  # None: wherever something waits for him
     narrow: Narrow
 
 
@@ -118,16 +119,15 @@ def _chosen(
     unit: Annotated[str, Query(max_length=64)] = "",
 ) -> Chosen:
     """Raises NotPermitted for a tab that is not his. A form sends what was left open as empty."""
-    mine = tabs_of(who)
-    found = [each for each in mine if each.key == tab] if tab else mine[:1]
-    if not found:
+    mine = {each.key: each for each in tabs_of(who)}
+    if not works_at_dispatch(who) or (tab and tab not in mine):
         raise NotPermitted("您没有办理此操作的权限")
     narrow = Narrow(
         unit_code=unit or None,
         appeal_type=AppealType(type_) if type_ in set(AppealType) else None,
         urgency=Urgency(urgency) if urgency in set(Urgency) else None,
     )
-    return Chosen(found[0], narrow)
+    return Chosen(mine.get(tab), narrow)
 
 
 @router.get("", response_class=HTMLResponse, include_in_schema=False)
@@ -138,29 +138,34 @@ async def queue_page(
     reads: Reads,
     now: Now,
     kit: Parts,
-) -> HTMLResponse:
+) -> Response:
     who: Principal = request.state.principal
     rules = await operations.rules_at(kit, now=now)
     units = await queries.units(reads)
+    counted = await _counted(reads, who)
+    tab = chosen.tab
+    if tab is None:
+        waits = next((each for each, n in counted if n), counted[0][0])
+        return RedirectResponse(f"/hotline/desk/dispatch?tab={waits.key}", status_code=303)
     context: dict[str, Any] = {
-        "tabs": await _counted(reads, who),
-        "tab": chosen.tab,
+        "tabs": counted,
+        "tab": tab,
         "narrow": chosen.narrow,
         "units": units,
         "process": rules.process,
     }
     last: list[str] = []
-    if chosen.tab.key == "asks":
+    if tab.key == "asks":
         asked = await _asked(reads, who, page, now)
         found = len(asked)
         last = asked[-1].line.key if asked else []
         context |= {"asked": asked, "moves": BY_PATH, "unit_names": dict(units)}
     else:
-        lines = await _lines(reads, chosen, page)
+        lines = await _lines(reads, tab, chosen.narrow, page)
         found = len(lines)
-        last = _key(chosen.tab, lines)
-        context |= {"lines": await _lit(reads, chosen.tab, lines, kit, now)}
-    shown = "dispatcher_asks.html" if chosen.tab.key == "asks" else "dispatcher_queue.html"
+        last = _key(tab, lines)
+        context |= {"lines": await _lit(reads, tab, lines, kit, now)}
+    shown = "dispatcher_asks.html" if tab.key == "asks" else "dispatcher_queue.html"
     cursor = page.next_cursor(last) if found == page.limit else None
     flash = {"done": "已办理"}.get(request.query_params.get("said", ""))
     return pages.render(request, shown, next_cursor=cursor, flash=flash, **context)
@@ -247,12 +252,12 @@ async def _counted(reads: Reads, who: Principal) -> list[tuple[Tab, int | None]]
     ]
 
 
-async def _lines(reads: Reads, chosen: Chosen, page: PageRequest) -> list[desk_lists.QueueLine]:
-    if chosen.tab.status is None:
-        return await desk_lists.running(reads, chosen.narrow, after=page.after, most=page.limit)
-    return await desk_lists.queue(
-        reads, chosen.tab.status, chosen.narrow, after=page.after, most=page.limit
-    )
+async def _lines(
+    reads: Reads, tab: Tab, narrow: Narrow, page: PageRequest
+) -> list[desk_lists.QueueLine]:
+    if tab.status is None:
+        return await desk_lists.running(reads, narrow, after=page.after, most=page.limit)
+    return await desk_lists.queue(reads, tab.status, narrow, after=page.after, most=page.limit)
 
 
 async def _lit(

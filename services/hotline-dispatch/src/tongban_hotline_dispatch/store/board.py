@@ -107,7 +107,7 @@ async def _passed_today(reads: AsyncConnection, today: date, now: datetime) -> M
         .where(RUNNING, ticket.c.reply_due_at >= midnight, ticket.c.reply_due_at < now)
         .group_by(ticket.c.unit_code)
     )
-    return dict((await reads.execute(statement)).tuples().all())
+    return {code: int(n) for code, n in await reads.execute(statement)}
 
 
 def _by(sums: Sums, kind: str, of: type[KeyT]) -> dict[KeyT, int]:
