@@ -243,7 +243,7 @@ async def site(app: FastAPI) -> AsyncIterator[str]:
         await serving
 
 
-@pytest.fixture
+@pytest.fixture(scope="session")
 async def browser(pytestconfig: pytest.Config) -> AsyncIterator[Any]:
     """A headless Chromium. Without one the test is skipped, and the end of the run says why; in CI,
     where `.ci/run` installs one, it fails."""
