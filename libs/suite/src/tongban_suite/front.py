@@ -28,6 +28,7 @@ class Role:
     roles: tuple[str, ...]
     duty: str
     desk: str
+    lands_on: str = "工作台"
     unit: str | None = None
 
 
@@ -36,16 +37,34 @@ ROLES = (
         key="dispatcher",
         title="话务派单员",
         roles=("agent", "dispatcher"),
-        duty="登记工单、派单、办结、导入",
-        desk="/hotline/tickets",
+        duty="登记、派单、审核申请，一次办理多件",
+        desk="/hotline/desk/dispatch",
+        lands_on="派单台",
     ),
     Role(
         key="unit_officer",
         title="承办单位经办人",
         roles=("unit_officer", "window_lead"),
-        duty="签收并答复派给本单位的工单，整改差评",
-        desk="/hotline/tickets",
+        duty="签收、联系、答复派给本单位的工单，整改差评",
+        desk="/hotline/desk/unit",
+        lands_on="承办台",
         unit="DONGHU",
+    ),
+    Role(
+        key="hotline_reviewer",
+        title="热线审核回访员",
+        roles=("reviewer",),
+        duty="审核答复、回访、办结",
+        desk="/hotline/desk/dispatch?tab=review",
+        lands_on="派单台",
+    ),
+    Role(
+        key="supervisor",
+        title="热线监督员",
+        roles=("supervisor",),
+        duty="看全局、审批申请、督办，从数字点到工单",
+        desk="/hotline/desk/board",
+        lands_on="监督台",
     ),
     Role(
         key="window_clerk",

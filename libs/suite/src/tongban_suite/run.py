@@ -91,8 +91,10 @@ async def _announce(city: City, base: str) -> None:
     seconds = time.perf_counter() - STARTED
     _console.print(f"\n[bold]通办已就绪[/bold]（{seconds:.1f} 秒）")
     _console.print(f"  公开门户　　{base}/")
-    _console.print(f"  选择身份　　{base}/sign-in　（演示用：话务、承办单位、窗口、督查、签发……）")
-    _console.print(f"  工单　　　　{base}/hotline/tickets")
+    _console.print(
+        f"  选择身份　　{base}/sign-in　（演示用：派单台、承办台、监督台、窗口、督查、签发……）"
+    )
+    _console.print(f"  热线办公桌　{base}/hotline/desk　（派单台、承办台、监督台，按所选身份）")
     _console.print(f"  考核记分卡　{base}/scoring/scorecards")
     for link in await review_links(city, base):
         _console.print(f"  评价链接　　{link}")

@@ -24,7 +24,7 @@ _HERE = Path(__file__).parent
 NAVIGATION = (
     ("/", "公开门户", True),
     ("/publishing/bulletins", "通报", True),
-    ("/hotline/tickets", "工单", False),
+    ("/hotline/desk", "工单", False),
     ("/intake/cases", "办件", False),
     ("/evaluation/rectifications", "差评整改", False),
     ("/scoring/scorecards", "考核", True),
@@ -34,6 +34,7 @@ ROLE_NAMES = {
     "agent": "话务员",
     "dispatcher": "派单员",
     "unit_officer": "承办单位经办人",
+    "reviewer": "审核回访员",
     "window_clerk": "窗口人员",
     "window_lead": "窗口负责人",
     "case_reviewer": "审核员",

@@ -1,5 +1,12 @@
 """What people look at. Translates; decides nothing."""
 
-from tongban_hotline_dispatch.pages import tickets
+from tongban_hotline_dispatch.pages import desks, dispatcher, supervisor, ticket, tickets, unit
 
-routers = (tickets.router,)
+routers = (
+    desks.router,
+    dispatcher.router,
+    unit.router,
+    supervisor.router,
+    ticket.router,
+    tickets.router,
+)

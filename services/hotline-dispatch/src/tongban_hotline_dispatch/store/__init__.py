@@ -2,6 +2,7 @@
 
 from tongban_hotline_dispatch.store.assignments import assignment
 from tongban_hotline_dispatch.store.complainants import Complainant, Complainants, complainant
+from tongban_hotline_dispatch.store.desks import board_tally
 from tongban_hotline_dispatch.store.dispatching import dispatch_catalogue, dispatch_rule
 from tongban_hotline_dispatch.store.matters import matter, matter_catalogue
 from tongban_hotline_dispatch.store.notes import Note, NoteKind, Notes, ticket_note
@@ -21,6 +22,7 @@ __all__ = [
     "UnitNotFound",
     "Units",
     "assignment",
+    "board_tally",
     "complainant",
     "dispatch_catalogue",
     "dispatch_rule",

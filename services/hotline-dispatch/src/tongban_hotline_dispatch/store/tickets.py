@@ -81,6 +81,7 @@ ticket = Table(
     Column("reply", Text),
     Column("citizen", _JSON),
     Column("stage", _JSON),
+    Column("stage_due_at", _MOMENT),  # of the stage, for lists
     Column("process_version", Integer),
     Column("first_replied_at", _MOMENT),
     Column("returns", Integer, nullable=False),
@@ -106,6 +107,7 @@ Index(
 Index("ix_ticket_newest", ticket.c.registered_at.desc(), ticket.c.id.desc())
 Index("ix_ticket_unit", ticket.c.unit_code, ticket.c.registered_at.desc(), ticket.c.id.desc())
 Index("ix_ticket_parent", ticket.c.parent_id, postgresql_where=text("parent_id IS NOT NULL"))
+# The indexes of the desks are with their queries, in store/desks.py.
 ticket_move = Table(
     "ticket_move",
     metadata,
@@ -379,6 +381,7 @@ def _changes(moved: Ticket) -> dict[str, Any]:
         "ticket_reply": moved.reply,
         "ticket_citizen": term_document(citizen),
         "ticket_stage": term_document(moved.stage),
+        "ticket_stage_due_at": moved.stage and moved.stage.due_at,
         "ticket_process_version": moved.process_version,
         "ticket_first_replied_at": moved.first_replied_at,
         "ticket_returns": moved.returns,

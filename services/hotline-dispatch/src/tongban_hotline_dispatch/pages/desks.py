@@ -1,0 +1,154 @@
+"""What the pages of the desks share: templates, who has which desk, lamps, the search by number."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Annotated, Protocol
+
+from fastapi import Query, Request
+from fastapi.responses import HTMLResponse, RedirectResponse, Response
+
+from tongban_common.auth import Principal, require
+from tongban_common.http import PageRequest, Reads, Router
+from tongban_common.privacy import mask_text
+from tongban_common.service import Parts
+from tongban_common.web import templates
+from tongban_common.working_days import SHANGHAI
+from tongban_hotline_dispatch import queries
+from tongban_hotline_dispatch.domain.appeal import APPEAL_NAMES, CHANNEL_NAMES, URGENCY_NAMES
+from tongban_hotline_dispatch.domain.assignment import AskKind, Role
+from tongban_hotline_dispatch.domain.desks import LIGHT_NAMES, Lamp, lamp, warn_point
+from tongban_hotline_dispatch.domain.moves import STATE_NAMES, STATUS_NAMES, Status
+from tongban_hotline_dispatch.operations import acts_for
+from tongban_hotline_dispatch.store.desk_lists import QueueLine, id_of
+from tongban_hotline_dispatch.store.desks import DESKS, DesksPolicy
+
+router = Router(prefix="/hotline/desk")
+pages = templates("tongban_hotline_dispatch")
+ROLE_NAMES = {Role.LEAD: "主办", Role.CO: "协办", Role.WHISTLE: "吹哨报到"}
+ASK_NAMES = {
+    AskKind.RETURN: "退单",
+    AskKind.EXTENSION: "延期",
+    AskKind.SUSPENSION: "挂起",
+    AskKind.PHASE: "阶段性办结",
+    AskKind.TERMINATION: "终止",
+}
+GROUND_NAMES = {
+    "reason": "理由",
+    "citation": "依据",
+    "suggested_unit": "建议承办单位",
+    "amount": "延长（与原时限同单位）",
+    "pause_reason": "挂起事由",
+    "measures": "已采取的措施",
+    "promised_on": "承诺办结日期",
+}
+# Address, label, and the permission that shows it.
+_DESKS = (
+    ("/hotline/desk/dispatch", "派单台", "ticket:all_units"),
+    ("/hotline/desk/unit", "承办台", "ticket:sign"),
+    ("/hotline/desk/board", "监督台", "ticket:board"),
+    ("/hotline/tickets", "全部工单", "ticket:read"),
+    ("/hotline/import", "批量导入", "ticket:import"),
+)
+
+
+class Keyed(Protocol):
+    @property
+    def key(self) -> list[str]: ...
+
+
+@dataclass(frozen=True, slots=True)
+class Lit:
+    """A ticket of a list with the lamps that belong to it."""
+
+    line: QueueLine
+    lamp: Lamp | None  # of the clock that the list is ordered by
+    citizen: Lamp | None
+    suggested: tuple[str, str] | None = None  # code and name of a unit
+
+
+def desks_of(who: Principal | None) -> list[tuple[str, str]]:
+    """The desks that somebody has: nobody is led where he is turned away."""
+    if who is None:
+        return []
+    is_hub = who.may("ticket:all_units")
+    return [
+        (path, label)
+        for path, label, permission in _DESKS
+        if who.may(permission) and not (label == "承办台" and is_hub) and _works(path, who)
+    ]
+
+
+def works_at_dispatch(who: Principal) -> bool:
+    """Whoever only reads has no work there."""
+    return any(who.may(f"ticket:{name}") for name in ("assign", "review", "callback", "intake"))
+
+
+def _works(path: str, who: Principal) -> bool:
+    return not path.endswith("/dispatch") or works_at_dispatch(who)
+
+
+def stage_lamp(line: QueueLine, policy: DesksPolicy, now: datetime) -> Lamp | None:
+    if line.stage_due is None:
+        return None
+    warn_at = None
+    if line.stage_start is not None:
+        warn_at = warn_point(line.stage_start, line.stage_due, policy.stage_warning.share)
+    return lamp(line.stage_due, warn_at, now)
+
+
+def unit_lamp(line: QueueLine, now: datetime) -> Lamp | None:
+    """Of the unit's clock, where it runs."""
+    if line.reply_due is None or line.status is Status.SUSPENDED:
+        return None
+    return lamp(line.reply_due, line.reply_warn_at, now)
+
+
+def citizen_lamp(line: QueueLine, now: datetime) -> Lamp | None:
+    return None if line.citizen_due is None else lamp(line.citizen_due, None, now)
+
+
+def next_cursor(found: Sequence[object], page: PageRequest, key: Sequence[str]) -> str | None:
+    return page.next_cursor(key) if len(found) == page.limit else None
+
+
+async def policy_at(kit: Parts, now: datetime) -> DesksPolicy:
+    return await kit.policy(DESKS).at(now.astimezone(SHANGHAI).date())
+
+
+@router.get("", response_class=HTMLResponse, include_in_schema=False)
+async def my_desk(who: Principal = require("ticket:read")) -> Response:
+    """Everybody's own: the first that he has."""
+    return RedirectResponse(desks_of(who)[0][0], status_code=303)
+
+
+@router.get("/find", response_class=HTMLResponse, include_in_schema=False)
+async def find(
+    request: Request,
+    reads: Reads,
+    no: Annotated[str, Query(max_length=40)] = "",
+    who: Principal = require("ticket:read"),
+) -> Response:
+    """By the whole number: of another unit's ticket nothing is told, not even that it is there."""
+    found = await id_of(reads, no.strip())
+    if found is not None:
+        ticket = await queries.one(reads, found, seen_by=None)
+        unit = acts_for(who)
+        if unit is None or ticket.is_with(unit):
+            return RedirectResponse(f"/hotline/tickets/{found}", status_code=303)
+    return pages.render(request, "desks_not_found.html", status=404, number=no.strip())
+
+
+pages.environment.filters["mask_text"] = mask_text
+pages.environment.globals.update(
+    desks_of=desks_of,
+    statuses=STATUS_NAMES,
+    states=STATE_NAMES,
+    types=APPEAL_NAMES,
+    urgencies=URGENCY_NAMES,
+    channels=CHANNEL_NAMES,
+    shares_as=ROLE_NAMES,
+    ask_names=ASK_NAMES,
+    ground_names=GROUND_NAMES,
+    lights=LIGHT_NAMES,
+)

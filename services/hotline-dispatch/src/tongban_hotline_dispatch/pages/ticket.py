@@ -1,0 +1,203 @@
+"""One ticket: all that happened, its clocks, its units, and the moves that this person may make."""
+
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Annotated
+from uuid import UUID
+
+from fastapi import Form, Query, Request
+from fastapi.responses import HTMLResponse, RedirectResponse, Response
+
+from tongban_common.auth import NotPermitted, Principal, require
+from tongban_common.errors import Refusal
+from tongban_common.http import ChangedMeanwhile, Now, Reads, Router
+from tongban_common.privacy import Sealer
+from tongban_common.problems import status_of
+from tongban_common.service import Kit, Parts
+from tongban_hotline_dispatch import operations, queries
+from tongban_hotline_dispatch.domain.assignment import Assignment
+from tongban_hotline_dispatch.domain.moves import STATUS_NAMES, IllegalMove
+from tongban_hotline_dispatch.domain.process import Process
+from tongban_hotline_dispatch.domain.ticket import NotYourTicket, Ticket
+from tongban_hotline_dispatch.operations import Rules, Step, acts_for
+from tongban_hotline_dispatch.pages.desks import pages
+from tongban_hotline_dispatch.pages.forms import Options, Typed, read
+from tongban_hotline_dispatch.pages.move_table import BY_PATH, offered
+from tongban_hotline_dispatch.pages.moves import Acting, PageMove, Seen
+from tongban_hotline_dispatch.pages.ticket_view import clock_lines, happened, last_act
+from tongban_hotline_dispatch.store import TicketNotFound
+from tongban_hotline_dispatch.store.ticket_story import joined, story
+
+router = Router(prefix="/hotline/tickets")
+# Where a form of a desk leads back to: a word of the form never becomes an address by itself.
+BACK = {
+    "unit": "/hotline/desk/unit?said=done",
+    "asks": "/hotline/desk/dispatch?tab=asks&said=done",
+}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Refused:
+    """A move that was not made: why, and what was typed for it."""
+
+    move: PageMove
+    typed: Typed
+    code: int
+    message: str
+    is_changed: bool = False  # by somebody else, meanwhile
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Look:
+    """Who looks at which ticket, and when."""
+
+    request: Request
+    kit: Kit
+    who: Principal
+    ticket_id: UUID
+    now: datetime
+
+
+@router.get("/{ticket_id}", response_class=HTMLResponse, include_in_schema=False)
+async def ticket_page(
+    request: Request,
+    ticket_id: UUID,
+    now: Now,
+    kit: Parts,
+    who: Principal = require("ticket:read"),
+    said: Annotated[str, Query(max_length=20)] = "",
+) -> HTMLResponse:
+    look = Look(request=request, kit=kit, who=who, ticket_id=ticket_id, now=now)
+    return await _shown(look, flash={"done": "已办理"}.get(said))
+
+
+@router.post("/{ticket_id}/{move}", response_class=HTMLResponse, include_in_schema=False)
+async def act(
+    request: Request,
+    ticket_id: UUID,
+    move: str,
+    now: Now,
+    kit: Parts,
+    version: Annotated[int, Form(ge=1, le=1_000_000)],
+    who: Principal = require("ticket:read"),
+) -> Response:
+    """Every move of every form; each needs the permission that its API route needs."""
+    wanted = BY_PATH.get(move)
+    if wanted is None:
+        raise TicketNotFound("没有这个办理事项")
+    if not who.may(f"ticket:{wanted.permission}"):
+        raise NotPermitted("您没有办理此操作的权限")
+    form = await request.form()
+    typed = read(wanted.fields, form)
+    look = Look(request=request, kit=kit, who=who, ticket_id=ticket_id, now=now)
+    if typed.faults:
+        message = "填写的内容有误，没有提交"
+        return await _shown(look, Refused(move=wanted, typed=typed, code=422, message=message))
+    try:
+        await _made(look, wanted, typed, version)
+    except (TicketNotFound, NotYourTicket):
+        raise
+    except Refusal as refusal:
+        return await _shown(look, _refused(wanted, typed, refusal))
+    back = BACK.get(str(form.get("back", "")))
+    return RedirectResponse(back or f"/hotline/tickets/{ticket_id}?said=done", status_code=303)
+
+
+async def _made(look: Look, move: PageMove, typed: Typed, version: int) -> Ticket:
+    """In a transaction of its own: what is refused leaves nothing behind, and the page is shown."""
+    rules = await operations.rules_at(look.kit, now=look.now)
+    step = Step(
+        ticket_id=look.ticket_id,
+        actor=look.who.subject,
+        unit=acts_for(look.who),
+        seen_version=version,
+    )
+    async with look.kit.db.transaction() as tx:
+        acting = Acting(
+            tx=tx,
+            step=step,
+            rules=rules,
+            now=look.now,
+            sealer=Sealer(look.kit.secret),
+            who=look.who,
+        )
+        return await move.does(acting, dict(typed.values))
+
+
+def _refused(move: PageMove, typed: Typed, refusal: Refusal) -> Refused:
+    return Refused(
+        move=move,
+        typed=typed,
+        code=status_of(type(refusal)),
+        message=refusal.message,
+        is_changed=isinstance(refusal, (ChangedMeanwhile, IllegalMove)),
+    )
+
+
+async def _shown(
+    look: Look, refused: Refused | None = None, *, flash: str | None = None
+) -> HTMLResponse:
+    rules = await operations.rules_at(look.kit, now=look.now)
+    async with look.kit.db.reading() as reads:
+        context = await _context(reads, look, rules, refused)
+    return pages.render(
+        look.request,
+        "ticket.html",
+        status=200 if refused is None else refused.code,
+        flash=flash,
+        refused=refused,
+        **context,
+    )
+
+
+async def _context(
+    reads: Reads, look: Look, rules: Rules, refused: Refused | None
+) -> dict[str, object]:
+    unit = acts_for(look.who)
+    ticket = await queries.one(reads, look.ticket_id, seen_by=unit)
+    rules = rules.pinned(ticket.process_version)
+    years = await queries.imported_years(reads)
+    units = dict(await queries.units(reads))
+    told = await story(reads, ticket.id)
+    parent, children = await joined(reads, ticket.id, ticket.parent_id)
+    seen = Seen(ticket=ticket, share=_share(ticket, unit), rules=rules, now=look.now)
+    clocks = clock_lines(ticket, units, lambda term: term.explain(rules.calendar, years), look.now)
+    return {
+        "ticket": ticket,
+        "share": seen.share,
+        "units": units,
+        "person": await queries.person(reads, ticket.id, Sealer(look.kit.secret)),
+        "is_overdue": ticket.is_overdue(at=look.now),
+        "clocks": list(clocks),
+        "happened": happened(told, units, rules.process),
+        "parent": parent,
+        "children": children,
+        "moves": offered(seen, look.who),
+        "options": _options(units, rules.process),
+        "process": rules.process,
+        "meanwhile": _meanwhile(refused, ticket, last_act(told)),
+    }
+
+
+def _share(ticket: Ticket, unit: str | None) -> Assignment | None:
+    try:
+        return ticket.share_of(unit)
+    except NotYourTicket:
+        return None
+
+
+def _options(units: dict[str, str], process: Process) -> dict[str, Options]:
+    return {
+        "units": tuple(units.items()),
+        "pause_reasons": tuple(process.pause_reasons.items()),
+        "reopen_reasons": tuple(process.reopen_reasons.items()),
+        "no_redo_reasons": tuple(process.no_redo_reasons.items()),
+        "dispositions": tuple((each.code, each.name) for each in process.dispositions.values()),
+    }
+
+
+def _meanwhile(refused: Refused | None, ticket: Ticket, last: str) -> str | None:
+    """What to say where somebody else was first."""
+    if refused is None or not refused.is_changed:
+        return None
+    return f"这张工单刚被他人办理过（{last}），现为“{STATUS_NAMES[ticket.status]}”"
