@@ -193,8 +193,11 @@ async def busy(filed: Any, kit: Kit) -> str:
     await filed(NOW - timedelta(minutes=40))
     await filed(NOW - timedelta(days=20), unit="A3", person=PERSON)
     await filed(NOW, unit="A3")
-    made = await filed(NOW - timedelta(hours=1), unit="A3", person=PERSON)
+    made = await filed(NOW - timedelta(hours=1), unit="A7", person=PERSON)
     rules = await operations.rules_at(kit, now=NOW)
+    async with kit.db.transaction() as tx:
+        step = Step(ticket_id=made.id, actor="d-1")
+        await Desk(tx, step=step, rules=rules, now=NOW).transfer("A3")
     step = Step(ticket_id=made.id, actor="u-1", unit="A3")
     grounds: dict[str, Any] = {"reason": "须联合勘查", "citation": "条例第五十条", "amount": 2}
     async with kit.db.transaction() as tx:

@@ -37,7 +37,7 @@ GROUND_NAMES = {
     "reason": "理由",
     "citation": "依据",
     "suggested_unit": "建议承办单位",
-    "amount": "延长（与原时限同单位）",
+    "amount": "延长",
     "pause_reason": "挂起事由",
     "measures": "已采取的措施",
     "promised_on": "承诺办结日期",
