@@ -25,6 +25,7 @@ from tongban_hotline_dispatch.operations.matters import first_catalogue
 from tongban_hotline_dispatch.operations.redating import Redated
 from tongban_hotline_dispatch.operations.suggesting import Suggester
 from tongban_hotline_dispatch.settings import HotlineSettings
+from tongban_hotline_dispatch.store.contacts_rules import CONTACTS
 from tongban_hotline_dispatch.store.exports import EXPORT
 from tongban_hotline_dispatch.store.open311_policy import OPEN311
 from tongban_hotline_dispatch.store.policies import LIMITS
@@ -42,7 +43,7 @@ SERVICE = Service(
     routers=(*api.routers, *pages.routers),
     subscriptions=consumers.subscriptions,
     timers=timers.handlers,
-    policies=(LIMITS, PROCESS, OPEN311, EXPORT, ROUTING),
+    policies=(LIMITS, PROCESS, OPEN311, EXPORT, ROUTING, CONTACTS),
     state=lambda kit: {"suggester": Suggester(kit)},
     furnishing=lambda kit: first_catalogue(kit, now=utc_now()),
 )

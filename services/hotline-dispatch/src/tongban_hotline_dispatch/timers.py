@@ -7,9 +7,14 @@ from tongban_common.service import Kit
 from tongban_common.timers import OnDue, on_due
 from tongban_hotline_dispatch import operations
 from tongban_hotline_dispatch.domain.assignment import Clock
+from tongban_hotline_dispatch.operations import contact_rounds
 
 
 def handlers(kit: Kit) -> tuple[OnDue[Any], ...]:
+    return (*_ticket_clocks(kit), *_contact_rounds(kit))
+
+
+def _ticket_clocks(kit: Kit) -> tuple[OnDue[Any], ...]:
     return tuple(
         on_due(
             clock,
@@ -20,4 +25,20 @@ def handlers(kit: Kit) -> tuple[OnDue[Any], ...]:
             due_of=operations.due_of,
         )
         for clock in Clock
+    )
+
+
+def _contact_rounds(kit: Kit) -> tuple[OnDue[Any], ...]:
+    return (
+        on_due(
+            contact_rounds.NIGHTLY,
+            lock=contact_rounds.lock_night,
+            missed=partial(contact_rounds.nightly, kit=kit),
+        ),
+        on_due(
+            contact_rounds.CONFIRMATION,
+            lock=contact_rounds.lock_round,
+            missed=contact_rounds.miss_round,
+            rescheduled=contact_rounds.redate_round,
+        ),
     )

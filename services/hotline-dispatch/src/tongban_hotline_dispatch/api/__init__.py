@@ -2,6 +2,8 @@
 
 from tongban_hotline_dispatch.api import (
     bulk,
+    contact_rounds,
+    contacts,
     dispatching,
     exports,
     imports,
@@ -28,4 +30,6 @@ routers = (
     suggestions.router,
     suggestions.decisions,
     suggestions.figures,
+    contacts.router,
+    contact_rounds.router,
 )
