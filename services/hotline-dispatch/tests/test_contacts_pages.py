@@ -6,7 +6,7 @@ import pytest
 from tongban_common.service import Kit, Service
 from tongban_common.testing import Client, Clock
 from tongban_common.working_days import SHANGHAI
-from tongban_hotline_dispatch.operations import contact_rounds
+from tongban_hotline_dispatch.operations.contact_nights import arm_night
 from tongban_hotline_dispatch.operations.contacts import ground_at
 
 NOW = datetime(2026, 9, 30, 10, 0, tzinfo=SHANGHAI)
@@ -94,7 +94,7 @@ async def test_gaps_and_confirmations_are_shown_and_confirmed(
 ) -> None:
     ground = await ground_at(kit, now=NOW)
     async with kit.db.transaction() as tx:
-        await contact_rounds.arm_night(tx, rules=ground.rules, after=NOW)
+        await arm_night(tx, rules=ground.rules, after=NOW)
     clock.now = datetime(2026, 10, 1, 2, 0, tzinfo=SHANGHAI)
     await service.sweeper(kit).sweep(now=clock.now)
 

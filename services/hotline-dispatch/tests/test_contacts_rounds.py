@@ -8,12 +8,11 @@ import pytest
 from sqlalchemy import func, select
 
 from tongban_common.db import Database
-from tongban_common.events import Envelope
 from tongban_common.service import Kit, Service
 from tongban_common.testing import Client, Clock
 from tongban_common.timers import timer
 from tongban_common.working_days import SHANGHAI, bundled, to_document
-from tongban_hotline_dispatch.operations import contact_rounds
+from tongban_hotline_dispatch.operations.contact_nights import NIGHTLY, arm_night
 from tongban_hotline_dispatch.operations.contacts import ground_at
 from tongban_hotline_dispatch.store.contact_rounds import contact_check
 
@@ -31,18 +30,26 @@ async def _armed(kit: Kit, clock: Clock) -> None:
     clock.now = NOW
     ground = await ground_at(kit, now=NOW)
     async with kit.db.transaction() as tx:
-        await contact_rounds.arm_night(tx, rules=ground.rules, after=NOW)
+        await arm_night(tx, rules=ground.rules, after=NOW)
 
 
 def night(day: int, hour: int = 2, month: int = 9) -> datetime:
     return datetime(2026, month, day, hour, tzinfo=SHANGHAI)
 
 
-async def missing(announced: Any) -> list[tuple[str, str, int]]:
+async def missing(announced: Any) -> list[tuple[str, str]]:
     return sorted(
-        (data["found_on"], data["unit_code"], data["nights"])
+        (data["found_on"], data["unit_code"])
         for fact, data in await announced()
         if fact == "unit-contact-missing"
+    )
+
+
+async def checked(announced: Any) -> list[tuple[str, int]]:
+    return sorted(
+        (data["day"], data["without_contact"])
+        for fact, data in await announced()
+        if fact == "contacts-checked"
     )
 
 
@@ -59,13 +66,9 @@ async def test_every_night_finds_the_units_without_a_liaison_exactly_once(
     own = (await officer.get("/hotline/v1/units-without-contact")).json()
     await service.sweeper(kit).sweep(now=night(24))
 
-    assert await missing(announced) == [
-        ("2026-09-22", "A3", 1),
-        ("2026-09-22", "A7", 1),
-        ("2026-09-23", "A3", 2),
-        ("2026-09-23", "A7", 2),
-        ("2026-09-24", "A7", 3),
-    ]
+    assert await checked(announced) == [("2026-09-22", 2), ("2026-09-23", 2), ("2026-09-24", 1)]
+    assert await missing(announced) == [("2026-09-22", "A3"), ("2026-09-22", "A7")]
+    assert [each["nights"] for each in both["items"]] == [2, 2]
     assert [each["unit_code"] for each in both["items"]] == ["A3", "A7"]
     assert both["checked_at"] == "2026-09-23T02:00:00+08:00"
     assert [each["unit_code"] for each in left["items"]] == ["A7"]
@@ -83,7 +86,7 @@ async def test_nights_that_nobody_was_there_for_are_one_check_and_no_day_has_two
         armed = await reads.execute(
             select(func.count())
             .select_from(timer)
-            .where(timer.c.kind == contact_rounds.NIGHTLY)
+            .where(timer.c.kind == NIGHTLY)
             .where(timer.c.state == "armed")
         )
     assert [day.day for day in days] == [25, 26, 27]
@@ -95,39 +98,20 @@ async def test_a_unit_that_closed_is_not_looked_for(
 ) -> None:
     await service.sweeper(kit).sweep(now=night(22))
 
-    assert {code for _, code, _ in await missing(announced)} == {"A3", "A7"}  # A9 is closed
+    assert {code for _, code in await missing(announced)} == {"A3", "A7"}  # A9 is closed
 
 
-async def test_the_first_unit_that_comes_brings_the_first_night(
-    service: Service, kit: Kit, db: Database
+async def test_the_first_filing_brings_the_first_night(
+    kit: Kit, db: Database, officer: Client
 ) -> None:
     async with db.transaction() as tx:
         await tx.connection.execute(timer.delete())
-    for n in (1, 2):
-        envelope = Envelope(
-            id=f"e-{n}",
-            source="/tongban/intake",
-            type="tongban.intake.unit-changed.v1",
-            subject="B1",
-            time=NOW,
-            topic="tongban.intake.directory.v1",
-            shard=0,
-            n=n,
-            data={
-                "unit_code": "B1",
-                "name": "局",
-                "kind": "bureau",
-                "level": "city",
-                "parent_code": None,
-                "division_code": "520400",
-                "is_active": True,
-            },
-        )
-        await service.inbox(kit).apply([envelope])
+    for _ in range(2):
+        await officer.post("/hotline/v1/contacts", json=LIAISON)
 
     async with db.reading() as reads:
         rows = (await reads.execute(select(timer))).all()
-    assert [(row.kind, row.due_at) for row in rows] == [(contact_rounds.NIGHTLY, night(22, 1))]
+    assert [(row.kind, row.due_at) for row in rows] == [(NIGHTLY, night(22, 1))]
 
 
 async def test_a_quarter_asks_once_and_tells_who_did_not_confirm(

@@ -100,17 +100,6 @@ STATEMENTS = (
       CONSTRAINT pk_contact_confirmation PRIMARY KEY (quarter, unit_code)
     )
     """,
-    # An installation that has its units from before gets its first night here; a new one, with its
-    # first unit.
-    """
-    INSERT INTO timer (kind, subject, start_at, amount, unit, clause, calendar_version, due_at, state)
-    SELECT 'contacts-nightly', 'all', night - interval '1 day', 24, 'hours', '每日1时检查', '', night, 'armed'
-    FROM (
-      SELECT (date_trunc('day', now() AT TIME ZONE 'Asia/Shanghai') + interval '1 day 1 hour')
-        AT TIME ZONE 'Asia/Shanghai' AS night
-    ) AS next
-    WHERE EXISTS (SELECT 1 FROM unit)
-    """,
 )
 TABLES = (
     "unit_contact",

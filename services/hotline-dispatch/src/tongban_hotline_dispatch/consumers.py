@@ -1,14 +1,11 @@
 """The Kafka edge: the units of intake's directory, to which tickets may be assigned."""
 
-from functools import partial
 from typing import Any, ClassVar
 
 from tongban_common.db import Transaction
 from tongban_common.events import Reading
 from tongban_common.inbox import Subscription, ignore, on
 from tongban_common.service import Kit
-from tongban_hotline_dispatch.operations import contact_rounds
-from tongban_hotline_dispatch.operations.contacts import ground_at
 from tongban_hotline_dispatch.store.reference import Unit, Units
 
 DIRECTORY = "tongban.intake.directory.v1"
@@ -26,8 +23,7 @@ class UnitChanged(Reading):
     is_active: bool
 
 
-async def take_unit(tx: Transaction, changed: UnitChanged, *, kit: Kit) -> None:
-    """The first unit brings the first nightly check with it."""
+async def take_unit(tx: Transaction, changed: UnitChanged) -> None:
     unit = Unit(
         code=changed.unit_code,
         name=changed.name,
@@ -35,12 +31,10 @@ async def take_unit(tx: Transaction, changed: UnitChanged, *, kit: Kit) -> None:
         is_active=changed.is_active,
     )
     await Units(tx).keep(unit)
-    ground = await ground_at(kit, now=changed.occurred_at)
-    await contact_rounds.arm_night(tx, rules=ground.rules, after=changed.occurred_at)
 
 
-def subscriptions(kit: Kit) -> tuple[Subscription[Any], ...]:
+def subscriptions(_: Kit) -> tuple[Subscription[Any], ...]:
     return (
-        on(UnitChanged, partial(take_unit, kit=kit)),
+        on(UnitChanged, take_unit),
         *ignore(DIRECTORY, "tongban.intake.window-changed.v1", "tongban.intake.staff-changed.v1"),
     )

@@ -7,6 +7,8 @@ from tongban_hotline_dispatch.api import (
     dispatching,
     exports,
     imports,
+    knowledge,
+    knowledge_duties,
     matters,
     open311,
     open311_staff,
@@ -32,4 +34,6 @@ routers = (
     suggestions.figures,
     contacts.router,
     contact_rounds.router,
+    knowledge.router,
+    knowledge_duties.router,
 )

@@ -34,14 +34,25 @@ class UnitContactChanged(_OfUnit):
 
 
 class UnitContactMissing(_OfUnit):
-    """A night found the unit without an active contact in these roles."""
+    """A night found the unit without an active contact in these roles: said once a change."""
 
     type: ClassVar[str] = "tongban.hotline.unit-contact-missing.v1"
 
     roles: list[ContactRole]
     since: date
     found_on: date
-    nights: int
+
+
+class ContactsChecked(Event):
+    """The nightly check was made: one a day."""
+
+    type: ClassVar[str] = "tongban.hotline.contacts-checked.v1"
+    topic: ClassVar[str] = "tongban.hotline.contact-check.v1"
+    key: ClassVar[str] = "day"
+
+    day: date
+    units: int
+    without_contact: int
 
 
 class UnitContactsAsked(_OfUnit):
@@ -74,6 +85,7 @@ class UnitContactsUnconfirmed(_OfUnit):
 PUBLISHED: tuple[type[Event], ...] = (
     UnitContactChanged,
     UnitContactMissing,
+    ContactsChecked,
     UnitContactsAsked,
     UnitContactsConfirmed,
     UnitContactsUnconfirmed,

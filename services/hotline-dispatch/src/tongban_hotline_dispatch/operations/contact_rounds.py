@@ -6,40 +6,25 @@ from tongban_common.db import Transaction
 from tongban_common.errors import Conflict
 from tongban_common.service import Kit
 from tongban_common.timers import Deadline, Due
-from tongban_common.working_days import SHANGHAI, Limit, Unit
+from tongban_common.working_days import SHANGHAI
 from tongban_hotline_dispatch.domain.contacts import ContactRole, ContactRules, quarter_of
 from tongban_hotline_dispatch.events.contacts import (
+    ContactsChecked,
     UnitContactMissing,
     UnitContactsAsked,
     UnitContactsConfirmed,
     UnitContactsUnconfirmed,
 )
+from tongban_hotline_dispatch.operations.contact_nights import arm_night
 from tongban_hotline_dispatch.operations.contacts import ContactGround, ContactStep, ground_at
+from tongban_hotline_dispatch.store.arming import arm_once
 from tongban_hotline_dispatch.store.contact_rounds import Gap, Round, Rounds
 
-NIGHTLY = "contacts-nightly"
 CONFIRMATION = "contacts-confirmation"
-EVERYWHERE = "all"
 
 
 class NothingToConfirm(Conflict):
     code = "contact.nothing_to_confirm"
-
-
-async def arm_night(tx: Transaction, *, rules: ContactRules, after: datetime) -> None:
-    """The next nightly check, armed once however often it is asked for."""
-    night = rules.next_night(after)
-    await Rounds(tx).arm_once(
-        Deadline(
-            kind=NIGHTLY,
-            subject=EVERYWHERE,
-            start_at=night - timedelta(days=1),
-            limit=Limit(amount=24, unit=Unit.HOURS, clause=f"每日{rules.nightly_hour}时检查"),
-            due_at=night,
-            warn_at=None,
-            calendar_version="",  # hours know no calendar
-        )
-    )
 
 
 async def lock_night(_: Transaction, subject: str) -> str:
@@ -73,16 +58,19 @@ async def check_units(tx: Transaction, *, rules: ContactRules, day: date, now: d
     await rounds.keep_gaps(found)
     await rounds.end_check(day, units=len(units), missing=len(found))
     for each in found:
-        tx.publish(
-            UnitContactMissing(
-                occurred_at=now,
-                unit_code=each.unit_code,
-                roles=list(each.roles),
-                since=each.since,
-                found_on=each.found_on,
-                nights=each.nights,
+        if each.unit_code not in before or each.roles != before[each.unit_code].roles:
+            tx.publish(
+                UnitContactMissing(
+                    occurred_at=now,
+                    unit_code=each.unit_code,
+                    roles=list(each.roles),
+                    since=each.since,
+                    found_on=each.found_on,
+                )
             )
-        )
+    tx.publish(
+        ContactsChecked(occurred_at=now, day=day, units=len(units), without_contact=len(found))
+    )
     return len(found)
 
 
@@ -96,7 +84,8 @@ async def open_round(tx: Transaction, *, ground: ContactGround, day: date, now: 
     asked = await rounds.open_round(quarter, due_at=due_at, now=now)
     if not asked:
         return
-    await rounds.arm_once(
+    await arm_once(
+        tx,
         Deadline(
             kind=CONFIRMATION,
             subject=quarter,
@@ -105,7 +94,7 @@ async def open_round(tx: Transaction, *, ground: ContactGround, day: date, now: 
             due_at=due_at,
             warn_at=None,
             calendar_version=ground.calendar.version_for(day, due_at.date()),
-        )
+        ),
     )
     for code in asked:
         tx.publish(UnitContactsAsked(occurred_at=now, unit_code=code, quarter=quarter, due=due_at))

@@ -22,6 +22,7 @@ from tongban_hotline_dispatch.domain.contacts import (
     check_completed,
 )
 from tongban_hotline_dispatch.events.contacts import UnitContactChanged
+from tongban_hotline_dispatch.operations.contact_nights import arm_night
 from tongban_hotline_dispatch.operations.officers import hand_over
 from tongban_hotline_dispatch.store.contact_rounds import Rounds
 from tongban_hotline_dispatch.store.contacts import Contacts
@@ -117,6 +118,7 @@ async def appoint(
         await contacts.save(old.ended(new.completed_on))
     await contacts.add(contact)
     await Rounds(tx).forget_gap(new.unit_code, new.role)
+    await arm_night(tx, rules=ground.rules, after=now)
     handed = await _pass_on(tx, contacts, old, to=contact.officer, step=step, now=now)
     change = Change.APPOINTED if old is None else Change.REPLACED
     filing = _filing(change, contact, new.completed_on, step=step, ground=ground, now=now)

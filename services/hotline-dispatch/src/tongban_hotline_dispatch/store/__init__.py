@@ -5,6 +5,9 @@ from tongban_hotline_dispatch.store.complainants import Complainant, Complainant
 from tongban_hotline_dispatch.store.contact_rounds import Rounds
 from tongban_hotline_dispatch.store.contacts import Contacts
 from tongban_hotline_dispatch.store.dispatching import dispatch_catalogue, dispatch_rule
+from tongban_hotline_dispatch.store.knowledge import Items
+from tongban_hotline_dispatch.store.knowledge_duties import Duties
+from tongban_hotline_dispatch.store.knowledge_index import SearchIndex
 from tongban_hotline_dispatch.store.matters import matter, matter_catalogue
 from tongban_hotline_dispatch.store.notes import Note, NoteKind, Notes, ticket_note
 from tongban_hotline_dispatch.store.officers import Officers
@@ -17,11 +20,14 @@ __all__ = [
     "Complainant",
     "Complainants",
     "Contacts",
+    "Duties",
+    "Items",
     "Note",
     "NoteKind",
     "Notes",
     "Officers",
     "Rounds",
+    "SearchIndex",
     "TicketNotFound",
     "Tickets",
     "UnitNotFound",

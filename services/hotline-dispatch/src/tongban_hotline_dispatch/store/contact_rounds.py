@@ -25,7 +25,6 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from tongban_common.db import Transaction
 from tongban_common.errors import NotFound
-from tongban_common.timers import Deadline, timer
 from tongban_hotline_dispatch.domain.contacts import ContactRole
 from tongban_hotline_dispatch.store.contacts import active, unit_contact
 from tongban_hotline_dispatch.store.reference import metadata, unit
@@ -102,27 +101,6 @@ class Confirmation:
 class Rounds:
     def __init__(self, tx: Transaction) -> None:
         self._tx = tx
-
-    async def arm_once(self, deadline: Deadline) -> None:
-        """Arm a timer unless the same one is armed: a round has one next time, however asked."""
-        await self._tx.connection.execute(
-            insert(timer)
-            .values(
-                kind=deadline.kind,
-                subject=deadline.subject,
-                start_at=deadline.start_at,
-                amount=deadline.limit.amount,
-                unit=deadline.limit.unit,
-                clause=deadline.limit.clause,
-                calendar_version=deadline.calendar_version,
-                due_at=deadline.due_at,
-                warn_at=deadline.warn_at,
-                state="armed",
-            )
-            .on_conflict_do_nothing(
-                index_elements=["subject", "kind"], index_where=text("state = 'armed'")
-            )
-        )
 
     async def begin_check(self, day: date, at: datetime) -> bool:
         """False where this day had its check: there is one a day, whoever asks."""
