@@ -18,15 +18,17 @@ from tongban_common.errors import Refusal
 from tongban_common.service import Kit, Service
 from tongban_common.working_days import SHANGHAI
 from tongban_hotline_dispatch import api, consumers, events, operations, pages, store, timers
-from tongban_hotline_dispatch.commands import Bench, catalogues, decisions, training
+from tongban_hotline_dispatch.commands import Bench, catalogues, decisions, knowledge, training
 from tongban_hotline_dispatch.domain.process_document import as_markdown, as_mermaid
 from tongban_hotline_dispatch.operations import Outcome, Report, open311, redating
 from tongban_hotline_dispatch.operations.matters import first_catalogue
 from tongban_hotline_dispatch.operations.redating import Redated
 from tongban_hotline_dispatch.operations.suggesting import Suggester
 from tongban_hotline_dispatch.settings import HotlineSettings
+from tongban_hotline_dispatch.store.contacts_rules import CONTACTS
 from tongban_hotline_dispatch.store.desks import DESKS
 from tongban_hotline_dispatch.store.exports import EXPORT
+from tongban_hotline_dispatch.store.knowledge_rules import KNOWLEDGE
 from tongban_hotline_dispatch.store.open311_policy import OPEN311
 from tongban_hotline_dispatch.store.policies import LIMITS
 from tongban_hotline_dispatch.store.process import PROCESS
@@ -50,6 +52,8 @@ SERVICE = Service(
         EXPORT,
         ROUTING,
         DESKS,
+        CONTACTS,
+        KNOWLEDGE,
     ),
     state=lambda kit: {"suggester": Suggester(kit)},
     furnishing=lambda kit: first_catalogue(kit, now=utc_now()),
@@ -100,7 +104,7 @@ def commands_of(settings_of: SettingsSource = settings_from_environment) -> type
         Console().print(f"核对在办工单{found.looked_at}件，时限变动{found.moved}件")
 
     bench = Bench(SERVICE, settings_of)
-    for subject in (catalogues, training, decisions):
+    for subject in (catalogues, training, decisions, knowledge):
         subject.add_to(made, bench)
     return made
 

@@ -7,9 +7,21 @@ from tongban_common.service import Kit
 from tongban_common.timers import OnDue, on_due
 from tongban_hotline_dispatch import operations
 from tongban_hotline_dispatch.domain.assignment import Clock
+from tongban_hotline_dispatch.operations import (
+    consultations,
+    contact_nights,
+    contact_rounds,
+    knowledge,
+    knowledge_drafts,
+    knowledge_duties,
+)
 
 
 def handlers(kit: Kit) -> tuple[OnDue[Any], ...]:
+    return (*_ticket_clocks(kit), *_contact_rounds(kit), *_knowledge(kit))
+
+
+def _ticket_clocks(kit: Kit) -> tuple[OnDue[Any], ...]:
     return tuple(
         on_due(
             clock,
@@ -20,4 +32,48 @@ def handlers(kit: Kit) -> tuple[OnDue[Any], ...]:
             due_of=operations.due_of,
         )
         for clock in Clock
+    )
+
+
+def _contact_rounds(kit: Kit) -> tuple[OnDue[Any], ...]:
+    return (
+        on_due(
+            contact_nights.NIGHTLY,
+            lock=contact_rounds.lock_night,
+            missed=partial(contact_rounds.nightly, kit=kit),
+        ),
+        on_due(
+            contact_rounds.CONFIRMATION,
+            lock=contact_rounds.lock_round,
+            missed=contact_rounds.miss_round,
+            rescheduled=contact_rounds.redate_round,
+        ),
+    )
+
+
+def _knowledge(kit: Kit) -> tuple[OnDue[Any], ...]:
+    return (
+        on_due(
+            knowledge.REVIEW,
+            lock=knowledge.lock_item,
+            missed=knowledge.miss,
+            approaching=knowledge.warn,
+            rescheduled=knowledge.reschedule,
+        ),
+        on_due(
+            knowledge_duties.DUTY,
+            lock=knowledge_duties.lock_duty,
+            missed=knowledge_duties.miss_duty,
+            rescheduled=knowledge_duties.redate_duty,
+        ),
+        on_due(
+            knowledge_duties.WEEK,
+            lock=knowledge_duties.lock_week,
+            missed=partial(knowledge_duties.week_over, kit=kit),
+        ),
+        on_due(
+            consultations.DRAFT,
+            lock=knowledge_drafts.lock_ticket,
+            missed=partial(knowledge_drafts.make_draft, kit=kit),
+        ),
     )

@@ -2,9 +2,13 @@
 
 from tongban_hotline_dispatch.api import (
     bulk,
+    contact_rounds,
+    contacts,
     dispatching,
     exports,
     imports,
+    knowledge,
+    knowledge_duties,
     matters,
     open311,
     open311_staff,
@@ -28,4 +32,8 @@ routers = (
     suggestions.router,
     suggestions.decisions,
     suggestions.figures,
+    contacts.router,
+    contact_rounds.router,
+    knowledge.router,
+    knowledge_duties.router,
 )

@@ -138,11 +138,11 @@ _BROKEN = (BadZipFile, ParseError, KeyError, IndexError, ValueError, OSError)
 
 
 def _read(content: bytes, now: datetime) -> list[Checked]:
-    cells = _xlsx_cells(content) if content.startswith(b"PK") else csv_cells(content)
+    cells = xlsx_cells(content) if content.startswith(b"PK") else csv_cells(content)
     return checked(cells, now=now)
 
 
-def _xlsx_cells(content: bytes) -> Iterator[list[str]]:
+def xlsx_cells(content: bytes) -> Iterator[list[str]]:
     from openpyxl import load_workbook
 
     try:

@@ -21,6 +21,7 @@ from tongban_hotline_dispatch.events.tickets import (
     DeadlineMissed,
 )
 from tongban_hotline_dispatch.operations.announcing import announced, told_of
+from tongban_hotline_dispatch.operations.consultations import note_closed
 from tongban_hotline_dispatch.store import Tickets
 from tongban_hotline_dispatch.store.policies import LIMITS
 from tongban_hotline_dispatch.store.process import PROCESS
@@ -81,6 +82,7 @@ async def settle(
     await Tickets(tx).save(before, after, Move(actor=actor, at=now))
     await wind(tx, before, after, rules.calendar, now)
     announce(tx, before, after, rules.calendar, now)
+    await note_closed(tx, before, after, now)
     if after.children and after.status in _ANSWERED and before.status not in _ANSWERED:
         await _answer_children(tx, after, rules, now)
     return after

@@ -1,6 +1,16 @@
 """What people look at. Translates; decides nothing."""
 
-from tongban_hotline_dispatch.pages import desks, dispatcher, supervisor, ticket, tickets, unit
+from tongban_hotline_dispatch.pages import (
+    contacts,
+    desks,
+    dispatcher,
+    knowledge,
+    knowledge_items,
+    supervisor,
+    ticket,
+    tickets,
+    unit,
+)
 
 routers = (
     desks.router,
@@ -9,4 +19,7 @@ routers = (
     supervisor.router,
     ticket.router,
     tickets.router,
+    contacts.router,
+    knowledge.router,
+    knowledge_items.router,
 )

@@ -2,10 +2,16 @@
 
 from tongban_hotline_dispatch.store.assignments import assignment
 from tongban_hotline_dispatch.store.complainants import Complainant, Complainants, complainant
+from tongban_hotline_dispatch.store.contact_rounds import Rounds
+from tongban_hotline_dispatch.store.contacts import Contacts
 from tongban_hotline_dispatch.store.desks import board_tally
 from tongban_hotline_dispatch.store.dispatching import dispatch_catalogue, dispatch_rule
+from tongban_hotline_dispatch.store.knowledge import Items
+from tongban_hotline_dispatch.store.knowledge_duties import Duties
+from tongban_hotline_dispatch.store.knowledge_index import SearchIndex
 from tongban_hotline_dispatch.store.matters import matter, matter_catalogue
 from tongban_hotline_dispatch.store.notes import Note, NoteKind, Notes, ticket_note
+from tongban_hotline_dispatch.store.officers import Officers
 from tongban_hotline_dispatch.store.open311 import open311_key, open311_news, open311_request
 from tongban_hotline_dispatch.store.reference import UnitNotFound, Units, metadata, unit
 from tongban_hotline_dispatch.store.routing import routing_decision
@@ -14,9 +20,15 @@ from tongban_hotline_dispatch.store.tickets import TicketNotFound, Tickets, tick
 __all__ = [
     "Complainant",
     "Complainants",
+    "Contacts",
+    "Duties",
+    "Items",
     "Note",
     "NoteKind",
     "Notes",
+    "Officers",
+    "Rounds",
+    "SearchIndex",
     "TicketNotFound",
     "Tickets",
     "UnitNotFound",
