@@ -7,9 +7,14 @@ from tongban_common.service import Kit
 from tongban_common.timers import OnDue, on_due
 from tongban_hotline_dispatch import operations
 from tongban_hotline_dispatch.domain.assignment import Clock
+from tongban_hotline_dispatch.operations import supervision_issuing, supervision_timers
 
 
 def handlers(kit: Kit) -> tuple[OnDue[Any], ...]:
+    return (*_clocks(kit), *_supervision(kit))
+
+
+def _clocks(kit: Kit) -> tuple[OnDue[Any], ...]:
     return tuple(
         on_due(
             clock,
@@ -20,4 +25,26 @@ def handlers(kit: Kit) -> tuple[OnDue[Any], ...]:
             due_of=operations.due_of,
         )
         for clock in Clock
+    )
+
+
+def _supervision(kit: Kit) -> tuple[OnDue[Any], ...]:
+    return (
+        on_due(
+            supervision_issuing.LADDER,
+            lock=partial(supervision_timers.lock_ladder, kit=kit),
+            missed=partial(supervision_timers.climb, kit=kit),
+            due_of=supervision_timers.due_of_rung,
+        ),
+        on_due(
+            supervision_issuing.REPLY,
+            lock=supervision_timers.lock_supervision,
+            missed=supervision_timers.miss_reply,
+            rescheduled=supervision_timers.redate_reply,
+        ),
+        on_due(
+            supervision_timers.ROUND,
+            lock=supervision_timers.lock_round,
+            missed=partial(supervision_timers.nightly, kit=kit),
+        ),
     )

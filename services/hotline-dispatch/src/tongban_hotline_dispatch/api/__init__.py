@@ -7,6 +7,7 @@ from tongban_hotline_dispatch.api import (
     open311,
     open311_staff,
     process,
+    supervision,
     tickets,
 )
 
@@ -19,4 +20,5 @@ routers = (
     exports.router,
     open311.router,
     open311_staff.router,
+    supervision.router,
 )

@@ -5,6 +5,8 @@ from tongban_hotline_dispatch.store.complainants import Complainant, Complainant
 from tongban_hotline_dispatch.store.notes import Note, NoteKind, Notes, ticket_note
 from tongban_hotline_dispatch.store.open311 import open311_key, open311_news, open311_request
 from tongban_hotline_dispatch.store.reference import UnitNotFound, Units, metadata, unit
+from tongban_hotline_dispatch.store.supervision import supervision
+from tongban_hotline_dispatch.store.supervision_cards import supervision_card
 from tongban_hotline_dispatch.store.tickets import TicketNotFound, Tickets, ticket, ticket_move
 
 __all__ = [
@@ -23,6 +25,8 @@ __all__ = [
     "open311_key",
     "open311_news",
     "open311_request",
+    "supervision",
+    "supervision_card",
     "ticket",
     "ticket_move",
     "ticket_note",
