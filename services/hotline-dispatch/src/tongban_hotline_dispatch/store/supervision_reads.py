@@ -1,7 +1,7 @@
 """Read models of supervision for GET: no locks, no moves."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
 from uuid import UUID
@@ -132,6 +132,9 @@ async def one(reads: AsyncConnection, supervision_id: UUID, *, seen_by: str | No
     found = None if row is None else supervision_of(row)
     if found is None or not _may_see(found, seen_by):
         raise SupervisionNotFound("没有这个督办件")
+    if seen_by is not None:
+        own = tuple(each for each in found.answers if each.unit_code == seen_by)
+        found = replace(found, answers=own)
     return Record(
         supervision=found,
         cards=[
