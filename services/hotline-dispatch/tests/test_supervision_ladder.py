@@ -13,7 +13,8 @@ from tongban_common.service import Kit, Service
 from tongban_common.timers import timer
 from tongban_common.working_days import SHANGHAI, bundled, to_document
 from tongban_hotline_dispatch import operations
-from tongban_hotline_dispatch.domain.assignment import Reply
+from tongban_hotline_dispatch.domain.asking import Decision, Request
+from tongban_hotline_dispatch.domain.assignment import AskKind, Json, Reply
 from tongban_hotline_dispatch.domain.callback import Heard, Mark, Resolved
 from tongban_hotline_dispatch.domain.ticket import Ticket
 from tongban_hotline_dispatch.operations import Desk, Step
@@ -243,18 +244,72 @@ async def test_a_new_calendar_moves_a_reminder_and_the_clock_of_an_answer(
     assert moved["supervision_id"] == str(found.id)
 
 
-async def test_a_suspended_ticket_has_no_ladder_and_goes_on_with_it_afterwards(
-    service: Service, kit: Kit, filed: Any
-) -> None:
-    made = await filed(NOW, unit="A3", person=PERSON)
-    at = NOW + timedelta(hours=1)
+async def suspend(kit: Kit, made: Ticket, at: datetime) -> None:
+    grounds: dict[str, Json] = {"reason": "送检", "pause_reason": "INSPECTION_APPRAISAL"}
+    asked = Request(kind=AskKind.SUSPENSION, by="u-1", grounds=grounds)
+    granted = Decision(kind=AskKind.SUSPENSION, is_granted=True, by="c-1", by_center=True)
     rules = await operations.rules_at(kit, now=at)
     async with kit.db.transaction() as tx:
         step = Step(ticket_id=made.id, actor="u-1")
         await operations.sign(tx, step=step, rules=rules, now=at)
-        work = Desk(tx, step=step, rules=rules, now=at)
-        await work.transfer("A7")
-    assert await armed(kit) == [datetime(2026, 9, 24, 0, 0, tzinfo=SHANGHAI)]
+        await Desk(tx, step=step, rules=rules, now=at).ask(asked)
+        await Desk(tx, step=step, rules=rules, now=at).decide(granted)
+
+
+async def resume(kit: Kit, made: Ticket, at: datetime) -> None:
+    rules = await operations.rules_at(kit, now=at)
+    async with kit.db.transaction() as tx:
+        await Desk(tx, step=Step(ticket_id=made.id, actor="u"), rules=rules, now=at).resume()
+
+
+async def test_a_suspended_ticket_has_no_ladder_and_goes_on_with_it_afterwards(
+    service: Service, kit: Kit, filed: Any
+) -> None:
+    made = await filed(NOW, unit="A3", person=PERSON)
+    await suspend(kit, made, NOW + timedelta(hours=1))
+    assert await armed(kit) == []
+    await settle(service, kit, NOW + timedelta(days=2))
+    assert await issued(kit) == []
+
+    await resume(kit, made, NOW + timedelta(days=2))
+
+    assert await armed(kit) == [datetime(2026, 9, 28, 0, 0, tzinfo=SHANGHAI)]
+
+
+async def test_an_overdue_ticket_that_was_suspended_is_not_urged_anew(
+    service: Service, kit: Kit, filed: Any
+) -> None:
+    made = await filed(NOW, unit="A3", person=PERSON)
+    await settle(service, kit, ONE_OVER)
+    late = ONE_OVER - timedelta(hours=1)
+    await suspend(kit, made, late)
+    assert await armed(kit) == []
+
+    await resume(kit, made, ONE_OVER + timedelta(hours=8))
+    await settle(service, kit, ONE_OVER + timedelta(hours=9))
+
+    found = [level for level, _ in await issued(kit)]
+    assert (found.count("U1"), found.count("S1")) == (1, 1)
+    assert await armed(kit) == [FIVE_OVER]
+
+
+async def test_a_new_unit_gets_a_ladder_of_its_own(service: Service, kit: Kit, filed: Any) -> None:
+    made = await filed(NOW, unit="A3", person=PERSON)
+    await settle(service, kit, ONE_OVER + INSTANT)
+    at = ONE_OVER + timedelta(hours=10)
+    rules = await operations.rules_at(kit, now=at)
+    async with kit.db.transaction() as tx:
+        step = Step(ticket_id=made.id, actor="c-1")
+        await Desk(tx, step=step, rules=rules, now=at).transfer("A7")
+
+    assert [each > at for each in await armed(kit)] == [True]
+    await settle(service, kit, FIVE_OVER + timedelta(days=30))
+
+    async with kit.db.reading() as reads:
+        rows = await reads.execute(select(supervision.c.units, supervision.c.level))
+        found = [(row.units[0], row.level) for row in rows]
+    assert found.count(("A3", "S2")) == 0
+    assert found.count(("A7", "S2")) == 1
 
 
 async def test_a_hard_case_that_stays_unsolved_is_listed(

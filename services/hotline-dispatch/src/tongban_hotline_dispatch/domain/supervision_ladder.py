@@ -1,7 +1,7 @@
 """The ladder of one ticket: which rungs lie ahead, which have been reached, which comes next."""
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from uuid import UUID
 
@@ -111,14 +111,17 @@ def spans(
     found = []
     lead = ticket.lead
     if lead is not None and lead.is_open and not ticket.is_ended:
-        term = lead.reply_term
-        due_at = term.due_at
-        if calendar is not None and now is not None and not term.has_run_out(at=now):
-            due_at = term.due_under(calendar)
-        found.append(Span(no=lead.no, start_at=term.start_at, due_at=due_at, limit=term.limit))
+        found.append(_of_lead(lead.no, lead.reply_term, now, calendar))
     if ticket.status is Status.HARD_CASE and ticket.stage is not None:
         found.append(_as_hard_case(ticket.stage))
     return found
+
+
+def _of_lead(no: int, term: Term, now: datetime | None, calendar: WorkingCalendar | None) -> Span:
+    span = Span(no=no, start_at=term.start_at, due_at=term.due_at, limit=term.limit)
+    if calendar is None or now is None or term.has_run_out(at=now):
+        return span
+    return replace(span, due_at=term.due_under(calendar), left=term.left(calendar))
 
 
 def _as_hard_case(stage: Term) -> Span:

@@ -86,6 +86,7 @@ class Span:
     start_at: datetime
     due_at: datetime
     limit: Limit
+    left: tuple[datetime, Limit] | None = None  # after a pause: from when, and how much
     is_hard_case: bool = False
 
 
@@ -262,11 +263,13 @@ def _known(listed: Mapping[str, ListedT], code: str, what: str) -> ListedT:
 def _share_of(share: Decimal, span: Span, calendar: WorkingCalendar) -> datetime:
     """In working days it falls on the beginning of one, as the warning of a term does."""
     numerator, denominator = share.as_integer_ratio()
-    is_plain = span.due_at == calendar.due(span.start_at, span.limit)
+    start_at, left = span.left or (span.start_at, span.limit)
+    is_plain = span.due_at == calendar.due(start_at, left)
     if span.limit.unit is not Unit.WORKING_DAYS or not is_plain:
-        return span.start_at + (span.due_at - span.start_at) * numerator // denominator
-    number = -(-span.limit.amount * numerator // denominator)
-    return _morning(calendar.deadline(span.start_at, max(1, number)))
+        return start_at + (span.due_at - start_at) * numerator // denominator
+    number = -(-span.limit.amount * numerator // denominator)  # rounded up: half of 5 is day 3
+    number -= span.limit.amount - left.amount
+    return start_at if number < 1 else _morning(calendar.deadline(start_at, number))
 
 
 def _before(due_at: datetime, days: int, calendar: WorkingCalendar) -> datetime:
