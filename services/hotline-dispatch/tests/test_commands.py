@@ -67,3 +67,9 @@ def test_the_document_of_the_process_is_what_the_tables_say() -> None:
 
     assert said.output == document.read_text(encoding="utf-8")
     assert drawn.output.count("stateDiagram-v2") == 2
+
+
+def test_the_nightly_round_of_supervision_can_be_run_by_hand(run: Run) -> None:
+    code, output = run("supervision", "round")
+
+    assert (code, output) == (0, "新下达0件\n")

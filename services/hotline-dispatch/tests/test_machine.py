@@ -26,6 +26,7 @@ from tongban_hotline_dispatch import operations
 from tongban_hotline_dispatch.domain import asking, closing, handling, intake
 from tongban_hotline_dispatch.domain.asking import Decision, Request
 from tongban_hotline_dispatch.domain.assignment import AskKind, Reply, Role
+from tongban_hotline_dispatch.domain.assignment import Clock as Watched
 from tongban_hotline_dispatch.domain.callback import Heard, Mark, Resolved
 from tongban_hotline_dispatch.domain.handling import ToUnit
 from tongban_hotline_dispatch.domain.moves import Status
@@ -264,7 +265,9 @@ class World:
     async def check(self) -> None:
         found, now = await self._ticket(), self._clock.now
         async with self._kit.db.reading() as reads:
-            rows = await reads.execute(select(timer).where(timer.c.state == "armed"))
+            rows = await reads.execute(
+                select(timer).where(timer.c.state == "armed", timer.c.kind.in_(list(Watched)))
+            )
             armed = {(row.kind, row.subject): row.due_at for row in rows}
             moves = await reads.execute(
                 select(func.count()).where(ticket_move.c.ticket_id == found.id)

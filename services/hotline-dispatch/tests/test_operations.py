@@ -180,6 +180,7 @@ async def test_the_clocks_are_armed_and_stopped_with_the_moves(kit: Kit, filed: 
 
     assert await timers_of(kit, registered) == {"citizen": "armed", "dispatch": "armed"}
     waiting = {"citizen": "armed", "dispatch": "disarmed", "unit": "armed", "sign": "armed"}
+    waiting["ladder"] = "armed"  # the reminders
     assert await timers_of(kit, made) == waiting
     await moved(kit, made, "sign", NOW)
     signed = {**waiting, "sign": "disarmed", "contact": "armed"}

@@ -20,10 +20,13 @@ from tongban_common.working_days import SHANGHAI
 from tongban_hotline_dispatch import operations
 from tongban_hotline_dispatch.domain.asking import Decision, Request
 from tongban_hotline_dispatch.domain.assignment import AskKind, Reply, Role
+from tongban_hotline_dispatch.domain.assignment import Clock as TicketClock
 from tongban_hotline_dispatch.domain.callback import Heard, Mark, Resolved
+from tongban_hotline_dispatch.domain.supervision_ladder import spans
 from tongban_hotline_dispatch.domain.ticket import Ticket
 from tongban_hotline_dispatch.operations import Desk, Step
 from tongban_hotline_dispatch.operations.performing import subject_of
+from tongban_hotline_dispatch.operations.supervision_issuing import LADDER
 from tongban_hotline_dispatch.store import Complainant, ticket_note
 from tongban_hotline_dispatch.store.tickets import Tickets
 
@@ -349,7 +352,9 @@ async def test_silence_signs_rejects_opens_the_callback_and_archives(
     }
     assert [each["status"] for each in states.values()] == ["signed", "signed", "archived"]
     assert states[unsigned.id]["assignments"][0]["is_auto_signed"] is True
-    told = [(fact, data) for fact, data in await announced() if data["ticket_id"] == unsigned.id]
+    told = [
+        (fact, data) for fact, data in await announced() if data.get("ticket_id") == unsigned.id
+    ]
     opened = [data["cause"] for fact, data in told if fact == "callback-opened"]
     assert opened == ["deadline"]
     decided = [data for fact, data in await announced() if fact == "return-decided"]
@@ -484,13 +489,16 @@ async def _check(kit: Kit, ticket_id: UUID, now: datetime) -> None:
     async with kit.db.transaction() as tx:
         found = await Tickets(tx).get(ticket_id)
         rows = await tx.connection.execute(select(timer).where(timer.c.state == "armed"))
-        armed = {(row.kind, row.subject): row.due_at for row in rows}
+        every = {(row.kind, row.subject): row.due_at for row in rows}
+    armed = {key: due_at for key, due_at in every.items() if key[0] in set(TicketClock)}
     running = {
         (clock.value, subject_of(ticket_id, no)): term.due_at
         for (clock, no), term in found.clocks().items()
         if not term.has_run_out(at=now)
     }
     assert armed == running
+    ladder = [due_at for (kind, _), due_at in every.items() if kind == LADDER and due_at >= now]
+    assert len(ladder) <= bool(spans(found))
 
 
 async def _try(kit: Kit, ticket_id: UUID, step: Any, now: datetime) -> None:

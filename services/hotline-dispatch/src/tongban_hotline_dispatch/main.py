@@ -24,6 +24,7 @@ from tongban_hotline_dispatch.operations import Outcome, Report, open311, redati
 from tongban_hotline_dispatch.operations.matters import first_catalogue
 from tongban_hotline_dispatch.operations.redating import Redated
 from tongban_hotline_dispatch.operations.suggesting import Suggester
+from tongban_hotline_dispatch.operations.supervision_timers import look_round
 from tongban_hotline_dispatch.settings import HotlineSettings
 from tongban_hotline_dispatch.store.contacts_rules import CONTACTS
 from tongban_hotline_dispatch.store.desks import DESKS
@@ -33,6 +34,7 @@ from tongban_hotline_dispatch.store.open311_policy import OPEN311
 from tongban_hotline_dispatch.store.policies import LIMITS
 from tongban_hotline_dispatch.store.process import PROCESS
 from tongban_hotline_dispatch.store.routing import ROUTING
+from tongban_hotline_dispatch.store.supervision_policy import SUPERVISION
 
 T = TypeVar("T")
 SERVICE = Service(
@@ -54,6 +56,7 @@ SERVICE = Service(
         DESKS,
         CONTACTS,
         KNOWLEDGE,
+        SUPERVISION,
     ),
     state=lambda kit: {"suggester": Suggester(kit)},
     furnishing=lambda kit: first_catalogue(kit, now=utc_now()),
@@ -80,6 +83,7 @@ def commands_of(settings_of: SettingsSource = settings_from_environment) -> type
         _tell(report)
 
     made.add_typer(_key_commands(settings_of), name="open311-key")
+    made.add_typer(_supervision_commands(settings_of), name="supervision")
 
     @made.command()
     def process(
@@ -138,6 +142,26 @@ def _key_commands(settings_of: SettingsSource) -> typer.Typer:
         out.print(f"密钥{key_id}（{client}）已停用", highlight=False)
 
     return keys
+
+
+def _supervision_commands(settings_of: SettingsSource) -> typer.Typer:
+    group = typer.Typer(help="Supervision (督办).", no_args_is_help=True)
+
+    @group.callback()
+    def _group() -> None:
+        """Keeps `round` a command of its own."""
+
+    @group.command("round")
+    def round_() -> None:
+        """What happens every night: patterns are counted, supervisions issued."""
+        made = _run(settings_of, lambda kit: look_round(kit, now=utc_now()))
+        for each in made:
+            Console().print(
+                f"{each.level} {each.order.cause}：{'、'.join(each.units)}", markup=False
+            )
+        Console().print(f"新下达{len(made)}件", highlight=False)
+
+    return group
 
 
 def _minute(moment: datetime | None) -> str:

@@ -14,11 +14,13 @@ from tongban_hotline_dispatch.operations import (
     knowledge,
     knowledge_drafts,
     knowledge_duties,
+    supervision_issuing,
+    supervision_timers,
 )
 
 
 def handlers(kit: Kit) -> tuple[OnDue[Any], ...]:
-    return (*_ticket_clocks(kit), *_contact_rounds(kit), *_knowledge(kit))
+    return (*_ticket_clocks(kit), *_contact_rounds(kit), *_knowledge(kit), *_supervision(kit))
 
 
 def _ticket_clocks(kit: Kit) -> tuple[OnDue[Any], ...]:
@@ -75,5 +77,27 @@ def _knowledge(kit: Kit) -> tuple[OnDue[Any], ...]:
             consultations.DRAFT,
             lock=knowledge_drafts.lock_ticket,
             missed=partial(knowledge_drafts.make_draft, kit=kit),
+        ),
+    )
+
+
+def _supervision(kit: Kit) -> tuple[OnDue[Any], ...]:
+    return (
+        on_due(
+            supervision_issuing.LADDER,
+            lock=partial(supervision_timers.lock_ladder, kit=kit),
+            missed=partial(supervision_timers.climb, kit=kit),
+            due_of=supervision_timers.due_of_rung,
+        ),
+        on_due(
+            supervision_issuing.REPLY,
+            lock=supervision_timers.lock_supervision,
+            missed=supervision_timers.miss_reply,
+            rescheduled=supervision_timers.redate_reply,
+        ),
+        on_due(
+            supervision_timers.ROUND,
+            lock=supervision_timers.lock_round,
+            missed=partial(supervision_timers.nightly, kit=kit),
         ),
     )

@@ -14,6 +14,7 @@ from tongban_hotline_dispatch.api import (
     open311_staff,
     process,
     suggestions,
+    supervision,
     tickets,
 )
 
@@ -36,4 +37,5 @@ routers = (
     contact_rounds.router,
     knowledge.router,
     knowledge_duties.router,
+    supervision.router,
 )

@@ -1,10 +1,12 @@
 """What the hotline announces, one module a subject. No personal data in any."""
 
-from tongban_hotline_dispatch.events import contacts, handling, knowledge, tickets
+from tongban_common.events import Event
+from tongban_hotline_dispatch.events import contacts, handling, knowledge, supervision, tickets
 
-PUBLISHED = (
+PUBLISHED: tuple[type[Event], ...] = (
     *tickets.PUBLISHED,
     *handling.PUBLISHED,
     *contacts.PUBLISHED,
     *knowledge.PUBLISHED,
+    *supervision.PUBLISHED,
 )

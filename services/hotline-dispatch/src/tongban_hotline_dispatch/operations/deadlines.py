@@ -29,6 +29,7 @@ from tongban_hotline_dispatch.operations.performing import (
     rules_at,
     settle,
 )
+from tongban_hotline_dispatch.operations.supervision_issuing import begin_climbing
 from tongban_hotline_dispatch.store import Tickets
 
 
@@ -65,6 +66,8 @@ async def miss(tx: Transaction, held: Held, due: Due, kit: Kit) -> None:
     if held.running(due) is None:
         return  # it was stopped, only too late
     rules = await rules_at(kit, now=due.now)
+    if closing.is_deadline_of_lead(held.ticket, clock, held.no):
+        await begin_climbing(tx, held.ticket, rules, now=due.now)
     command = _command(held, clock, rules.pinned(held.ticket.process_version))
     if command is not None:
         await settle(tx, held.ticket, command, actor=SYSTEM, rules=rules, now=due.now)

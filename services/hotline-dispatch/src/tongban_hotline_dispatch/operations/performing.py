@@ -22,9 +22,11 @@ from tongban_hotline_dispatch.events.tickets import (
 )
 from tongban_hotline_dispatch.operations.announcing import announced, told_of
 from tongban_hotline_dispatch.operations.consultations import note_closed
+from tongban_hotline_dispatch.operations.supervision_issuing import LADDER, take_flag, winding
 from tongban_hotline_dispatch.store import Tickets
 from tongban_hotline_dispatch.store.policies import LIMITS
 from tongban_hotline_dispatch.store.process import PROCESS
+from tongban_hotline_dispatch.store.supervision_policy import SUPERVISION
 from tongban_hotline_dispatch.store.tickets import Move
 
 # A command on the ticket as it stands, under the rules that it is pinned to.
@@ -54,6 +56,7 @@ async def rules_at(kit: Kit, *, now: datetime) -> Rules:
         limits=limits.reply_limits,
         process=(await shelf.at(day)).process,
         editions={each.version: each.process for each in await shelf.all()},
+        supervision=(await kit.policy(SUPERVISION).at(day)).rules,
     )
 
 
@@ -80,28 +83,32 @@ async def settle(
     pinned = rules.pinned(before.process_version)
     after = command(before, pinned, now)
     await Tickets(tx).save(before, after, Move(actor=actor, at=now))
-    await wind(tx, before, after, rules.calendar, now)
+    await wind(tx, before, after, rules, now)
     announce(tx, before, after, rules.calendar, now)
     await note_closed(tx, before, after, now)
+    if after.is_supervised and not before.is_supervised:
+        await take_flag(tx, after, actor=actor, rules=rules, now=now)
     if after.children and after.status in _ANSWERED and before.status not in _ANSWERED:
         await _answer_children(tx, after, rules, now)
     return after
 
 
-async def wind(
-    tx: Transaction, before: Ticket, after: Ticket, calendar: WorkingCalendar, now: datetime
-) -> None:
+async def wind(tx: Transaction, before: Ticket, after: Ticket, rules: Rules, now: datetime) -> None:
     """Arm what runs now and did not, disarm what did and does not: clocks follow the state."""
     was, runs = before.clocks(), after.clocks()
     changed = {key: term for key, term in runs.items() if was.get(key) != term}
     gone = [key for key in was if key not in runs]
+    ladder = winding(before, after, rules, now)
+    clocks = [_deadline(after, key, term, rules.calendar) for key, term in changed.items()]
     overtaken = await timers.wind(
         tx,
-        armed=[_deadline(after, key, term, calendar) for key, term in changed.items()],
-        gone=[(subject_of(after.id, no), clock) for clock, no in gone],
+        armed=[*clocks, *ladder.armed],
+        gone=[*((subject_of(after.id, no), clock) for clock, no in gone), *ladder.gone],
         now=now,
     )
     for late in overtaken:
+        if late.kind == LADDER:
+            continue  # a rung of what no longer runs
         _, no = read_subject(late.subject)
         clock = Clock(late.kind)
         if clock not in PERIODS:

@@ -58,7 +58,7 @@ async def _redate(tx: Transaction, ticket_id: UUID, rules: Rules, now: datetime)
     if after == before:
         return False
     await Tickets(tx).save_redated(before, after)
-    await wind(tx, before, after, rules.calendar, now)
+    await wind(tx, before, after, rules, now)
     return True
 
 

@@ -93,7 +93,7 @@ async def register(
     await Complainants(tx, sealer).add(ticket.id, new.person)
     if given is not None:
         await note_routing(tx, ticket, new.appeal, given, sealer=sealer, now=now)
-    await wind(tx, draft, ticket, rules.calendar, now)
+    await wind(tx, draft, ticket, rules, now)
     announce(tx, draft, ticket, rules.calendar, now)
     return ticket
 

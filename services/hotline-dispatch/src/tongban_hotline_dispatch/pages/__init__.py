@@ -6,6 +6,7 @@ from tongban_hotline_dispatch.pages import (
     dispatcher,
     knowledge,
     knowledge_items,
+    supervision,
     supervisor,
     ticket,
     tickets,
@@ -22,4 +23,5 @@ routers = (
     contacts.router,
     knowledge.router,
     knowledge_items.router,
+    supervision.router,
 )

@@ -15,6 +15,8 @@ from tongban_hotline_dispatch.store.officers import Officers
 from tongban_hotline_dispatch.store.open311 import open311_key, open311_news, open311_request
 from tongban_hotline_dispatch.store.reference import UnitNotFound, Units, metadata, unit
 from tongban_hotline_dispatch.store.routing import routing_decision
+from tongban_hotline_dispatch.store.supervision import supervision
+from tongban_hotline_dispatch.store.supervision_cards import supervision_card
 from tongban_hotline_dispatch.store.tickets import TicketNotFound, Tickets, ticket, ticket_move
 
 __all__ = [
@@ -45,6 +47,8 @@ __all__ = [
     "open311_news",
     "open311_request",
     "routing_decision",
+    "supervision",
+    "supervision_card",
     "ticket",
     "ticket_move",
     "ticket_note",

@@ -1,0 +1,249 @@
+"""The rule data of supervision: `policies/supervision.yaml` to the value that the domain uses."""
+
+from collections import Counter
+from decimal import Decimal
+from functools import cached_property
+from typing import Annotated, Self
+
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, model_validator
+
+from tongban_common.policies import LimitRule, Policy, PolicyKind
+from tongban_hotline_dispatch.domain.supervision_rules import (
+    Anchor,
+    Colour,
+    Form,
+    Kind,
+    Level,
+    LevelRule,
+    Pattern,
+    Reason,
+    Rung,
+    Signal,
+    SupervisionRules,
+    Template,
+    places_of,
+)
+
+
+def _with_known_places(body: str) -> str:
+    list(places_of(body))
+    return body
+
+
+_Text = Annotated[str, Field(min_length=1)]
+_Days = Annotated[int, Field(ge=0, le=365)]
+
+
+class _Part(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class _Level(_Part):
+    name: _Text
+    kind: Kind
+    audience: list[str] = Field(min_length=1)
+    template: str
+    clause: _Text
+    card: Colour | None = None
+    needs_reply: bool = False
+    flags_ticket: bool = False
+    is_published: bool = False
+
+    def rule(self, level: Level) -> LevelRule:
+        fields = self.model_dump(exclude={"audience"})
+        return LevelRule(level=level, audience=tuple(self.audience), **fields)
+
+
+class _Rung(_Part):
+    code: str = Field(pattern=r"^[a-z_]{1,40}$")
+    name: _Text
+    clause: _Text
+    template: str | None = None
+
+
+class _Reminder(_Rung):
+    share: Decimal | None = Field(default=None, gt=0, lt=1)
+    days_before: int | None = Field(default=None, ge=1, le=60)
+
+    @model_validator(mode="after")
+    def _says_when(self) -> Self:
+        if (self.share is None) is (self.days_before is None):
+            raise ValueError(f"{self.code} 应有 share 或者 days_before 之一")
+        return self
+
+
+class _Overdue(_Rung):
+    level: Level
+    days_after: _Days | None = None
+    morning_of: int | None = Field(default=None, ge=1, le=60)
+    adds_to: str | None = None
+    unless_answered: Level | None = None
+
+    @model_validator(mode="after")
+    def _says_when(self) -> Self:
+        if (self.days_after is None) is (self.morning_of is None):
+            raise ValueError(f"{self.code} 应有 days_after 或者 morning_of 之一")
+        return self
+
+
+class _HardCase(_Rung):
+    level: Level
+    days_after: _Days
+
+
+class _Pattern(_Part):
+    code: str = Field(pattern=r"^[a-z_]{1,40}$")
+    name: _Text
+    level: Level
+    signal: Signal
+    at_least: int = Field(ge=1, le=1000)
+    months: int = Field(ge=1, le=60)
+    clause: _Text
+
+
+class _Reason(_Part):
+    name: _Text
+    clause: _Text
+
+    def reason(self) -> Reason:
+        return Reason(name=self.name, clause=self.clause)
+
+
+class _Inspections(_Part):
+    audience: list[str] = Field(min_length=1)
+    template: str
+    forms: dict[Form, _Reason]
+
+    @model_validator(mode="after")
+    def _has_every_form(self) -> Self:
+        missing = [form for form in Form if form not in self.forms]
+        if missing:
+            raise ValueError(f"缺少这些督查方式：{'、'.join(missing)}")
+        return self
+
+
+class _Flagged(_Part):
+    name: _Text
+    level: Level
+    clause: _Text
+
+
+class _Round(_Part):
+    hour: int = Field(ge=0, le=23)
+    clause: _Text
+
+
+class _Template(_Part):
+    version: int = Field(ge=1, le=100_000)
+    title: Annotated[str, Field(min_length=1, max_length=60), AfterValidator(_with_known_places)]
+    body: Annotated[str, Field(min_length=1), AfterValidator(_with_known_places)]
+
+
+class SupervisionPolicy(Policy):
+    audiences: dict[str, _Text] = Field(min_length=1)
+    levels: dict[Level, _Level]
+    reminders: list[_Reminder]
+    overdue: list[_Overdue] = Field(min_length=1)
+    hard_cases: list[_HardCase]
+    patterns: list[_Pattern]
+    flagged: _Flagged
+    reply: LimitRule
+    contest: LimitRule
+    causes: dict[str, _Reason] = Field(min_length=1)
+    inspections: _Inspections
+    grounds: dict[str, _Reason] = Field(min_length=1)
+    waivers: dict[str, _Reason] = Field(min_length=1)
+    round: _Round
+    templates: dict[str, _Template]
+
+    @model_validator(mode="after")
+    def _knows_what_it_names(self) -> Self:
+        missing = [level for level in Level if level not in self.levels]
+        if missing:
+            raise ValueError(f"缺少这些督办层级：{'、'.join(missing)}")
+        rungs: list[_Rung] = [*self.reminders, *self.overdue, *self.hard_cases]
+        templates = {each.template for each in self.levels.values()} | {self.inspections.template}
+        templates |= {each.template for each in rungs if each.template is not None}
+        _known(templates, self.templates, "通知模板")
+        audiences = {each for level in self.levels.values() for each in level.audience}
+        _known(audiences | {*self.inspections.audience}, self.audiences, "通知对象")
+        return self
+
+    @model_validator(mode="after")
+    def _has_a_ladder_that_can_be_climbed(self) -> Self:
+        rungs: list[_Rung | _Pattern] = [
+            *self.reminders,
+            *self.overdue,
+            *self.hard_cases,
+            *self.patterns,
+        ]
+        twice = [code for code, n in Counter(each.code for each in rungs).items() if n > 1]
+        if twice:
+            raise ValueError(f"编码重复：{'、'.join(twice)}")
+        _known({each.adds_to for each in self.overdue} - {None}, _codes(self.overdue), "催办")
+        alone = {each.level for each in self.overdue} | {each.level for each in self.hard_cases}
+        alone |= {each.level for each in self.patterns} | {self.flagged.level}
+        if Level.S5 in alone:
+            raise ValueError("问责线索只能由人提出，不得自动产生")
+        return self
+
+    @cached_property
+    def rules(self) -> SupervisionRules:
+        return SupervisionRules(
+            label=f"{self.name}@{self.version}",
+            version=self.version,
+            levels={level: given.rule(level) for level, given in self.levels.items()},
+            rungs=tuple(self._rungs()),
+            patterns=tuple(Pattern(**each.model_dump()) for each in self.patterns),
+            flagged=self.flagged.level,
+            flagged_reason=Reason(name=self.flagged.name, clause=self.flagged.clause),
+            reply_limit=self.reply.limit(),
+            contest_limit=self.contest.limit(),
+            causes=_reasons(self.causes),
+            forms={form: given.reason() for form, given in self.inspections.forms.items()},
+            grounds=_reasons(self.grounds),
+            waivers=_reasons(self.waivers),
+            audiences=dict(self.audiences),
+            templates={
+                code: Template(code=code, **given.model_dump())
+                for code, given in self.templates.items()
+            },
+            form_template=self.inspections.template,
+            form_audience=tuple(self.inspections.audience),
+            round_hour=self.round.hour,
+        )
+
+    def _rungs(self) -> list[Rung]:
+        reminders = [
+            self._rung(each, Level.U0, Anchor.REMINDER, skips_elapsed=each.days_before is not None)
+            for each in self.reminders
+        ]
+        overdue = [self._rung(each, each.level, Anchor.OVERDUE) for each in self.overdue]
+        hard = [self._rung(each, each.level, Anchor.HARD_CASE) for each in self.hard_cases]
+        return [*reminders, *overdue, *hard]
+
+    def _rung(
+        self, given: _Rung, level: Level, anchor: Anchor, *, skips_elapsed: bool = False
+    ) -> Rung:
+        fields = given.model_dump(exclude={"level", "template"})
+        template = given.template or self.levels[level].template
+        return Rung(
+            level=level, anchor=anchor, template=template, skips_elapsed=skips_elapsed, **fields
+        )
+
+
+def _reasons(given: dict[str, _Reason]) -> dict[str, Reason]:
+    return {code: each.reason() for code, each in given.items()}
+
+
+def _codes(rungs: list[_Overdue]) -> set[str]:
+    return {each.code for each in rungs}
+
+
+def _known(named: set[str] | set[str | None], listed: object, what: str) -> None:
+    unknown = sorted(str(each) for each in named if each not in listed)  # type: ignore[operator]
+    if unknown:
+        raise ValueError(f"没有这些{what}：{'、'.join(unknown)}")
+
+
+SUPERVISION = PolicyKind("tongban_hotline_dispatch", "supervision.yaml", SupervisionPolicy)
