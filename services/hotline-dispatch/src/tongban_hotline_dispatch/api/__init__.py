@@ -4,6 +4,7 @@ from tongban_hotline_dispatch.api import (
     bulk,
     exports,
     imports,
+    likeness,
     open311,
     open311_staff,
     process,
@@ -12,6 +13,7 @@ from tongban_hotline_dispatch.api import (
 
 routers = (
     bulk.router,
+    likeness.router,
     tickets.router,
     tickets.public,
     process.router,

@@ -8,6 +8,7 @@ from tongban_common.working_days import SHANGHAI, Limit, Unit, WorkingCalendar
 from tongban_hotline_dispatch.domain.appeal import Appeal
 from tongban_hotline_dispatch.domain.deadlines import Facts, Pause, ReplyLimits, ReplyRule, Term
 from tongban_hotline_dispatch.domain.process import Process
+from tongban_hotline_dispatch.domain.repeats import LikenessRules
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -16,6 +17,7 @@ class Rules:
     limits: ReplyLimits
     process: Process
     editions: Mapping[int, Process] = field(default_factory=dict)  # for what pinned an earlier one
+    likeness: LikenessRules | None = None  # None: a matter is not compared with others
 
     def with_one_limit(self, limit: Limit) -> "Rules":
         """The same limit for every matter and both clocks: a policy given by value."""

@@ -8,12 +8,13 @@ from tongban_common.working_days import SHANGHAI, WorkingCalendar
 from tongban_hotline_dispatch.domain.assignment import Assignment
 from tongban_hotline_dispatch.domain.moves import Act, Status
 from tongban_hotline_dispatch.domain.ticket import Running, Ticket
-from tongban_hotline_dispatch.events import handling, tickets
+from tongban_hotline_dispatch.events import handling, likeness, tickets
 
 # Each takes the facts of the deed as its fields; the acts left out are told by the difference.
 OF_ACT: dict[Act, type[Event]] = {
     Act.REQUEST_FACTS: tickets.FactsRequested,
     Act.SUPPLEMENT: tickets.FactsSupplemented,
+    Act.REPEAT: likeness.TicketRepeated,
     Act.LAPSE: tickets.TicketLapsed,
     Act.ROUTE_OUT: tickets.TicketRoutedOut,
     Act.ANSWER: tickets.TicketAnswered,

@@ -22,6 +22,7 @@ from tongban_hotline_dispatch.events.tickets import (
 )
 from tongban_hotline_dispatch.operations.announcing import announced, told_of
 from tongban_hotline_dispatch.store import Tickets
+from tongban_hotline_dispatch.store.likeness_rules import LIKENESS
 from tongban_hotline_dispatch.store.policies import LIMITS
 from tongban_hotline_dispatch.store.process import PROCESS
 from tongban_hotline_dispatch.store.tickets import Move
@@ -53,6 +54,7 @@ async def rules_at(kit: Kit, *, now: datetime) -> Rules:
         limits=limits.reply_limits,
         process=(await shelf.at(day)).process,
         editions={each.version: each.process for each in await shelf.all()},
+        likeness=(await kit.policy(LIKENESS).at(day)).rules,
     )
 
 

@@ -13,6 +13,7 @@ from tongban_hotline_dispatch.domain.callback import Heard
 from tongban_hotline_dispatch.domain.handling import ToUnit
 from tongban_hotline_dispatch.domain.rules import Rules
 from tongban_hotline_dispatch.domain.ticket import Ticket
+from tongban_hotline_dispatch.operations import likeness_index
 from tongban_hotline_dispatch.operations.performing import Command, Step, perform
 from tongban_hotline_dispatch.operations.tickets import hidden, note_routing
 from tongban_hotline_dispatch.store import Note, NoteKind, Notes, Tickets, Units
@@ -41,6 +42,7 @@ class Desk:
         await note_routing(self._tx, ticket, ticket.appeal, given, sealer=sealer, now=self._now)
         if given.is_sealed:
             await Tickets(self._tx).quarantine(_hidden(ticket))
+            await likeness_index.forget(self._tx, ticket.id, self._rules)
         return ticket
 
     async def answer(self, text: str) -> Ticket:

@@ -15,6 +15,7 @@ from tongban_hotline_dispatch.domain.handling import ToUnit
 from tongban_hotline_dispatch.domain.process import Disposition
 from tongban_hotline_dispatch.domain.rules import Rules
 from tongban_hotline_dispatch.domain.ticket import Ticket
+from tongban_hotline_dispatch.operations import likeness_index
 from tongban_hotline_dispatch.operations.performing import (
     Step,
     announce,
@@ -87,6 +88,8 @@ async def register(
     ticket = _taken_in(draft, new, given, rules, now)
     await tickets.add(ticket, Move(actor=new.actor, at=now))
     await Complainants(tx, sealer).add(ticket.id, new.person)
+    if given is None or not given.is_sealed:
+        await likeness_index.take_in(tx, ticket, new.person, rules, sealer)
     if given is not None:
         await note_routing(tx, ticket, new.appeal, given, sealer=sealer, now=now)
     await wind(tx, draft, ticket, rules.calendar, now)
