@@ -3,6 +3,7 @@
 from tongban_hotline_dispatch.api import (
     bulk,
     exports,
+    hot_issues,
     imports,
     likeness,
     open311,
@@ -14,6 +15,7 @@ from tongban_hotline_dispatch.api import (
 routers = (
     bulk.router,
     likeness.router,
+    hot_issues.router,
     tickets.router,
     tickets.public,
     process.router,

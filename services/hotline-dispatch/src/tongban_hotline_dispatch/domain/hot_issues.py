@@ -73,6 +73,7 @@ class Grouping:
         self.placed: dict[UUID, UUID] = {}  # ticket -> issue, of this round
         self.united: dict[UUID, UUID] = {}  # younger issue -> older issue
         self.changed: set[UUID] = set()
+        self._looked_at: set[UUID] = set()
 
     def issue_of(self, entry: Entry) -> UUID | None:
         found = self.placed.get(entry.ticket_id, entry.issue_id)
@@ -85,8 +86,9 @@ class Grouping:
 
     def place(self, new: Entry, near: Sequence[Entry]) -> UUID | None:
         """Where it belongs, or None while nothing is like it."""
-        if self.issue_of(new) is not None:
+        if new.ticket_id in self._looked_at or self.issue_of(new) is not None:
             return self.issue_of(new)
+        self._looked_at.add(new.ticket_id)
         found = max(self._scores(new, near), key=lambda each: each[:2], default=None)
         if found is None or found[0] < self._rules.join:
             return None

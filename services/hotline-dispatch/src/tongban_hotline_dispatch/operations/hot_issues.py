@@ -133,15 +133,30 @@ async def one(
     reads: Connection, issue_id: UUID, rules: LikenessRules, *, now: datetime
 ) -> HotIssue:
     """By its name, or by that of one which became part of it. Raises HotIssueNotFound."""
-    kept = (await store.kept(reads, [issue_id])).get(issue_id)
-    if kept is None:
-        raise HotIssueNotFound("没有这个热点")
-    lasting = kept.into_id or issue_id
+    lasting = await _lasting(reads, issue_id)
     window = Window(until=now, days=rules.heat.window_days)
     counts = await store.counted(reads, window, [lasting])
     count = counts.get(lasting, Counted(tickets=0, before=0, people=0, votes=0))
     found = [(lasting, count, count.heat(rules.heat))]
     return (await described(reads, found, rules, now=now))[0]
+
+
+async def members(
+    reads: Connection, issue_id: UUID, *, after: tuple[object, ...] | None, limit: int
+) -> Sequence[store.Member]:
+    """The newest first. Raises HotIssueNotFound."""
+    lasting = await _lasting(reads, issue_id)
+    return await store.tickets_of(reads, lasting, after, limit)
+
+
+def page_of(
+    found: Sequence[tuple[UUID, Counted, int]], after: tuple[object, ...] | None, limit: int
+) -> list[tuple[UUID, Counted, int]]:
+    """The hottest after a place in the list."""
+    if after is not None:
+        heat, name = int(str(after[0])), UUID(str(after[1]))
+        found = [each for each in found if (-each[2], each[0]) > (-heat, name)]
+    return list(found[:limit])
 
 
 async def many_complainants(
@@ -154,6 +169,14 @@ async def many_complainants(
         until=now,
         least=rules.complainants,
     )
+
+
+async def _lasting(reads: Connection, issue_id: UUID) -> UUID:
+    """Its own name, or that of the issue which it became part of. Raises HotIssueNotFound."""
+    kept = (await store.kept(reads, [issue_id])).get(issue_id)
+    if kept is None:
+        raise HotIssueNotFound("没有这个热点")
+    return kept.into_id or issue_id
 
 
 async def _load(issues: HotIssues, grouping: Grouping, near: Sequence[Neighbour]) -> None:

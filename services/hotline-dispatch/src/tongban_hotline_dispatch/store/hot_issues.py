@@ -29,6 +29,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from tongban_common.db import Transaction
 from tongban_hotline_dispatch.domain.hot_issues import Counted, Entry, Issue
+from tongban_hotline_dispatch.domain.moves import Status
 from tongban_hotline_dispatch.domain.repeats import LikenessRules
 from tongban_hotline_dispatch.store.likeness import (
     NEAR,
@@ -150,6 +151,19 @@ class Told:
     title: str
     units: Mapping[str, int]
     matters: Mapping[str, int]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Member:
+    """A ticket of an issue, as a list shows it."""
+
+    id: UUID
+    ticket_no: str
+    title: str
+    status: Status
+    unit_code: str | None
+    parent_id: UUID | None
+    registered_at: datetime
 
 
 class HotIssues:
@@ -298,12 +312,12 @@ async def told(connection: AsyncConnection, window: Window, issue: UUID) -> Told
 
 async def tickets_of(
     connection: AsyncConnection, issue: UUID, after: tuple[Any, ...] | None, limit: int
-) -> Sequence[Row[Any]]:
+) -> Sequence[Member]:
     at, ticket_id = (None, None) if after is None else after
     moment = None if at is None else datetime.fromisoformat(at)
     ticket = None if ticket_id is None else UUID(ticket_id)
     values = {"issue": issue, "at": moment, "id": ticket, "limit": limit}
-    return (await connection.execute(_TICKETS, values)).all()
+    return [_member(row) for row in await connection.execute(_TICKETS, values)]
 
 
 async def many_people(
@@ -317,6 +331,18 @@ async def many_people(
 def _entry(row: Row[Any]) -> Entry:
     return Entry(
         ticket_id=row.ticket_id, at=row.at, vector=vector_of_row(row), issue_id=row.issue_id
+    )
+
+
+def _member(row: Row[Any]) -> Member:
+    return Member(
+        id=row.id,
+        ticket_no=row.ticket_no,
+        title=row.title,
+        status=Status(row.status),
+        unit_code=row.unit_code,
+        parent_id=row.parent_id,
+        registered_at=row.registered_at,
     )
 
 
