@@ -373,3 +373,18 @@ async def test_votes_are_kept_as_the_platform_counts_them(hub: Client, new: File
 
     assert nobody.json()["code"] == "ticket.not_found"
     assert (await hub.put(address, json={"supports": -1})).status_code == 422
+
+
+async def test_the_dispatcher_joins_a_suggested_group_from_the_page(
+    hub: Client, new: File, kit: Kit
+) -> None:
+    parent, *children = [await new(MIXER, f"1381234567{n}") for n in range(3)]
+    await grouped(kit)
+
+    page = await hub.get("/hotline/merge-suggestions")
+    form = {"parent_id": parent["id"], "child": [each["id"] for each in children]}
+    done = await hub.post("/hotline/merge-suggestions", data=form)
+
+    assert page.text.count('name="child"') == 2
+    assert "已并入2件" in done.text
+    assert "没有建议并单的工单" in done.text

@@ -2,6 +2,7 @@
 
 from tongban_hotline_dispatch.api import (
     bulk,
+    dispositions,
     exports,
     hot_issues,
     imports,
@@ -16,6 +17,7 @@ routers = (
     bulk.router,
     likeness.router,
     hot_issues.router,
+    dispositions.router,
     tickets.router,
     tickets.public,
     process.router,

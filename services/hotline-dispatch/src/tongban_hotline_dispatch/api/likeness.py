@@ -337,5 +337,6 @@ def registration(body: RegisterRequest, who: Principal, ticket_id: UUID) -> oper
         wants_callback=body.wants_callback,
         lacks_facts=body.lacks_facts,
         disposition=body.disposition,
+        line=body.line,
         answer=body.answer,
     )

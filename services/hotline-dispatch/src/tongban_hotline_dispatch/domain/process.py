@@ -1,7 +1,7 @@
 """The rules of the process as values: limits by stage, counts, reasons, routes, exemptions."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
 from typing import TypeVar
@@ -71,6 +71,18 @@ class Disposition:
     route: str | None
     is_sealed: bool  # the content is kept under seal only
     is_immediate: bool  # handed over to the emergency line at once
+    situation: str = ""  # when it applies
+    closes_as: str | None = None  # how the ticket ends, where that has a name of its own
+    lines: Mapping[str, str] = field(default_factory=dict)  # to which it is handed over
+    may_guide: bool = False  # a unit may be asked to advise; that is not assessed
+    makes_evidence: bool = False  # the person's tickets may be handed to the police
+
+    def told(self, line: str | None = None) -> str:
+        """What the person hears: the words, the line, the proper route. Raises UnknownReason."""
+        said = self.words
+        if line is not None:
+            said += f"已转接{line}{_known(self.lines, line, '转接线路')}。"
+        return said if self.route is None else f"{said}途径：{self.route}。"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -1,5 +1,5 @@
 """What the hotline announces, one module a subject. No personal data in any."""
 
-from tongban_hotline_dispatch.events import handling, likeness, tickets
+from tongban_hotline_dispatch.events import dispositions, handling, likeness, tickets
 
-PUBLISHED = (*tickets.PUBLISHED, *handling.PUBLISHED, *likeness.PUBLISHED)
+PUBLISHED = (*tickets.PUBLISHED, *handling.PUBLISHED, *likeness.PUBLISHED, *dispositions.PUBLISHED)

@@ -62,6 +62,7 @@ class Registration:
     wants_callback: bool = True
     lacks_facts: bool = False  # 待补充
     disposition: str | None = None  # 引导: known at once
+    line: str | None = None  # 紧急警情: to which line it was handed over
     answer: str | None = None  # 直接答复
 
 
@@ -164,16 +165,22 @@ async def note_routing(
     if given.is_sealed:
         kind, words, seal = NoteKind.QUARANTINED, f"{appeal.title}\n{appeal.content}", sealer
     else:
-        kind, words, seal = NoteKind.ROUTED, given.words, None
+        kind, words, seal = NoteKind.ROUTED, given.told(_line(ticket)), None
     note = Note(ticket_id=ticket.id, version=ticket.version, kind=kind, at=now, words=words)
     await Notes(tx).add(note, seal)
+
+
+def _line(ticket: Ticket) -> str | None:
+    """To which line the move before handed it over."""
+    line = None if ticket.deed is None else ticket.deed.facts.get("line")
+    return line if isinstance(line, str) else None
 
 
 def _taken_in(
     draft: Ticket, new: Registration, given: Disposition | None, rules: Rules, now: datetime
 ) -> Ticket:
     if given is not None:
-        return intake.route_out(draft, given, rules, now)
+        return intake.route_out(draft, given, rules, now, line=new.line)
     if new.answer is not None:
         return intake.answer_directly(draft, Reply.of(new.answer), rules, now)
     if new.lacks_facts:

@@ -74,6 +74,11 @@ class _Disposition(_Part):
     route: str | None = None
     is_sealed: bool = False
     is_immediate: bool = False
+    situation: str = Field(min_length=1)
+    closes_as: str | None = None
+    lines: dict[str, str] = {}
+    may_guide: bool = False
+    makes_evidence: bool = False
 
 
 class _Exempt(_Part):
