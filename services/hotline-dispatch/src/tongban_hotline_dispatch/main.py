@@ -27,6 +27,7 @@ from tongban_hotline_dispatch.store.likeness_rules import LIKENESS
 from tongban_hotline_dispatch.store.open311_policy import OPEN311
 from tongban_hotline_dispatch.store.policies import LIMITS
 from tongban_hotline_dispatch.store.process import PROCESS
+from tongban_hotline_dispatch.store.surge import SURGE
 
 T = TypeVar("T")
 SERVICE = Service(
@@ -39,7 +40,7 @@ SERVICE = Service(
     routers=(*api.routers, *pages.routers),
     subscriptions=consumers.subscriptions,
     timers=timers.handlers,
-    policies=(LIMITS, PROCESS, OPEN311, EXPORT, LIKENESS),
+    policies=(LIMITS, PROCESS, OPEN311, EXPORT, LIKENESS, SURGE),
 )
 
 

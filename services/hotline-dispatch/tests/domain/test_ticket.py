@@ -46,10 +46,10 @@ from tongban_hotline_dispatch.domain.moves import (
 from tongban_hotline_dispatch.domain.process import (
     Exemption,
     NotDelegable,
-    Surge,
     UnknownReason,
 )
 from tongban_hotline_dispatch.domain.process_tables import ASSIGNMENT, TICKET
+from tongban_hotline_dispatch.domain.surge import Surge
 from tongban_hotline_dispatch.domain.ticket import NotYourTicket, Ticket
 from tongban_hotline_dispatch.store.process import STAGE_NAMES
 
@@ -535,13 +535,14 @@ def test_a_closed_ticket_is_reopened_within_its_days_and_not_later() -> None:
 def test_a_surge_profile_overrides_limits_for_its_matter_and_time() -> None:
     quick = Limit(amount=15, unit=Unit.MINUTES, clause="台风应急")
     surge = Surge(name="台风", matter="TF", from_at=NOW, to_at=later(3), limits={"dispatch": quick})
-    rules = replace(RULES, process=replace(RULES.process, surges=(surge,)))
+    rules = replace(RULES, surges=(surge,))
 
     def dispatch(matter: str, at: datetime) -> Limit:
         ticket = intake.register(draft(matter_code=matter), rules, at)
         return ticket.clocks()[Clock.DISPATCH, 0].limit
 
-    assert dispatch("TF-01", NOW) == quick
+    assert dispatch("TF-01", NOW).amount == 15
+    assert dispatch("TF-01", NOW).clause.startswith("台风应急（台风，2026-")
     assert dispatch("XX-01", NOW).amount == 30
     assert dispatch("TF-01", later(3)).amount == 30
 

@@ -2,7 +2,6 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import datetime
 from enum import StrEnum
 from typing import TypeVar
 
@@ -43,21 +42,6 @@ class StageLimit:
 
     limit: Limit
     urgency: Urgency | None = None
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Surge:
-    """A profile that overrides limits for one matter in one time window (突发事件)."""
-
-    name: str
-    matter: str  # the beginning of the matter codes that it holds for
-    from_at: datetime
-    to_at: datetime
-    limits: Mapping[str, Limit]
-
-    def holds(self, appeal: Appeal, at: datetime) -> bool:
-        is_of_matter = (appeal.matter_code or "").startswith(self.matter)
-        return is_of_matter and self.from_at <= at < self.to_at
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -131,19 +115,9 @@ class Process:
     exemptions: frozenset[Exemption]
     auto_pass: Sequence[AutoPass]
     kept: Sequence[Keep]
-    surges: Sequence[Surge]
 
-    def surge_limit(self, name: str, appeal: Appeal, at: datetime) -> Limit | None:
-        for surge in self.surges:
-            if name in surge.limits and surge.holds(appeal, at):
-                return surge.limits[name]
-        return None
-
-    def limit(self, name: str, appeal: Appeal, at: datetime) -> Limit:
-        """The limit of a stage: of a surge, of the urgency, or the general one."""
-        surge = self.surge_limit(name, appeal, at)
-        if surge is not None:
-            return surge
+    def limit(self, name: str, appeal: Appeal) -> Limit:
+        """The limit of a stage: of the urgency, or the general one."""
         lines = self.limits[name]
         own = [line for line in lines if line.urgency is appeal.urgency]
         return (own or [line for line in lines if line.urgency is None])[0].limit

@@ -25,6 +25,7 @@ from tongban_hotline_dispatch.store import Tickets
 from tongban_hotline_dispatch.store.likeness_rules import LIKENESS
 from tongban_hotline_dispatch.store.policies import LIMITS
 from tongban_hotline_dispatch.store.process import PROCESS
+from tongban_hotline_dispatch.store.surge import SURGE
 from tongban_hotline_dispatch.store.tickets import Move
 
 # A command on the ticket as it stands, under the rules that it is pinned to.
@@ -54,6 +55,7 @@ async def rules_at(kit: Kit, *, now: datetime) -> Rules:
         limits=limits.reply_limits,
         process=(await shelf.at(day)).process,
         editions={each.version: each.process for each in await shelf.all()},
+        surges=(await kit.policy(SURGE).at(day)).surges,
         likeness=(await kit.policy(LIKENESS).at(day)).rules,
     )
 
