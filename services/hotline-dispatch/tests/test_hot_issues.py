@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from datetime import datetime, timedelta
 from decimal import Decimal
+from functools import partial
 from pathlib import Path
 from typing import Any
 from uuid import UUID
@@ -17,6 +18,7 @@ from tongban_common.clock import new_id
 from tongban_common.privacy import Sealer
 from tongban_common.service import Kit, Service
 from tongban_common.testing import Client, Clock, truncate
+from tongban_common.timers import Sweeper, on_due, timer
 from tongban_common.working_days import SHANGHAI
 from tongban_hotline_dispatch import operations
 from tongban_hotline_dispatch.domain.appeal import Appeal, AppealType, Channel, Urgency
@@ -31,6 +33,7 @@ from tongban_hotline_dispatch.domain.likeness import heaviest, likeness
 from tongban_hotline_dispatch.main import commands_of
 from tongban_hotline_dispatch.operations import Registration, hot_issues
 from tongban_hotline_dispatch.operations import likeness as likeness_operations
+from tongban_hotline_dispatch.operations.likeness_index import ROUND
 from tongban_hotline_dispatch.store import Complainant, ticket_likeness
 from tongban_hotline_dispatch.store.likeness import Votes
 
@@ -149,6 +152,25 @@ async def test_a_backlog_is_grouped_round_by_round_as_all_at_once(kit: Kit) -> N
 
     assert [await grouped(kit, most=3) for _ in range(4)] == [3, 3, 1, 0]
     assert sorted(len(each) for each in (await issues(kit)).values()) == [3, 4]
+
+
+async def test_what_one_round_does_not_take_is_taken_by_the_next_sweeps(
+    kit: Kit,
+) -> None:
+    small = partial(hot_issues.round_over, kit=kit, most=3)
+    sweeper = Sweeper(kit.db, [on_due(ROUND, lock=hot_issues.lock_round, missed=small)])
+    for n in range(7):
+        await bring(kit, "mixer", n)
+
+    for second in range(4):
+        await sweeper.sweep(now=NOW + timedelta(minutes=6, seconds=second))
+
+    assert [len(each) for each in (await issues(kit)).values()] == [7]
+    async with kit.db.reading() as connection:
+        armed = await connection.execute(
+            select(timer.c.id).where(timer.c.kind == ROUND, timer.c.state == "armed")
+        )
+    assert armed.all() == []
 
 
 async def test_one_issue_shows_its_tickets_masked_and_page_by_page(

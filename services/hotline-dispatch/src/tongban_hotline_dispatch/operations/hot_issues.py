@@ -1,7 +1,7 @@
 """Hot issues: the round that groups what came in, and what they look like at a moment."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date, datetime
 from uuid import UUID
 
@@ -27,7 +27,7 @@ from tongban_hotline_dispatch.store.hot_issues import HotIssues, Neighbour, Wind
 from tongban_hotline_dispatch.store.likeness import Connection
 from tongban_hotline_dispatch.store.likeness_rules import LIKENESS
 
-ROUND_SIZE = 500
+ROUND_SIZE = 200  # a round shares its transaction with other timers: it must not be long
 TITLE_WORDS = 6
 
 
@@ -62,11 +62,13 @@ async def lock_round(tx: Transaction, _: str) -> HotIssues:
     return issues
 
 
-async def round_over(tx: Transaction, _: HotIssues, due: Due, kit: Kit) -> None:
-    """Groups what waits; where more waits than one round takes, the next is armed at once."""
+async def round_over(
+    tx: Transaction, _: HotIssues, due: Due, kit: Kit, most: int = ROUND_SIZE
+) -> None:
+    """Groups what waits; where more waits than one round takes, the next sweep goes on."""
     rules = await rules_of(kit, now=due.now)
-    if await group(tx, rules, now=due.now) == ROUND_SIZE:
-        await arm(tx, next_round(rules, due.now))
+    if await group(tx, rules, now=due.now, most=most) == most:
+        await arm(tx, replace(next_round(rules, due.now), due_at=due.now))
 
 
 async def group(
