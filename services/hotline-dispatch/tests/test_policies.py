@@ -23,13 +23,6 @@ TABLE = {
     "three_seven_fifteen": {(C, "city"): 3, (H, "city"): 7, (S, "city"): 7, (R, "city"): 15},
 }
 
-_SURGE = (
-    "{name: 台风, matter: TF, from_at: 2026-07-01T00:00:00+08:00, "
-    "to_at: 2026-07-09T00:00:00+08:00, "
-    "limits: {dispatch: {amount: 15, unit: minutes, clause: 应急}}}"
-)
-OVERLAPPING = f"surges: [{_SURGE}, {_SURGE}]"
-
 
 def changed(old: str, new: str) -> str:
     text = packaged_text(PACKAGE, "limits.yaml")
@@ -122,9 +115,8 @@ def test_the_documents_are_plain_yaml() -> None:
         ),
         ("rework_rounds: {value: 2,", "rework_rounds: {value: -1,", "counts.rework_rounds.value"),
         ("words: 您的来电没有实质诉求，已作记录。", "words: ''", "dispositions.NO_SUBSTANCE.words"),
-        ("surges: []", OVERLAPPING, "在同一时段对同一事项规定了同一时限"),
     ],
-    ids=["缺环节", "未知触发", "未知事由", "没有一般时限", "负数", "没有告知的话", "时段重叠"],
+    ids=["缺环节", "未知触发", "未知事由", "没有一般时限", "负数", "没有告知的话"],
 )
 def test_a_faulty_process_is_refused_with_its_place(old: str, new: str, said: str) -> None:
     text = packaged_text(PACKAGE, "process.yaml")

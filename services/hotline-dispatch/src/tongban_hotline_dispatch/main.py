@@ -15,12 +15,13 @@ from rich.table import Table
 from tongban_common.cli import SettingsSource, commands, settings_from_environment
 from tongban_common.clock import utc_now
 from tongban_common.errors import Refusal
+from tongban_common.privacy import mask_text
 from tongban_common.service import Kit, Service
 from tongban_common.working_days import SHANGHAI
 from tongban_hotline_dispatch import api, consumers, events, operations, pages, store, timers
 from tongban_hotline_dispatch.commands import Bench, catalogues, decisions, knowledge, training
 from tongban_hotline_dispatch.domain.process_document import as_markdown, as_mermaid
-from tongban_hotline_dispatch.operations import Outcome, Report, open311, redating
+from tongban_hotline_dispatch.operations import Outcome, Report, likeness_files, open311, redating
 from tongban_hotline_dispatch.operations.matters import first_catalogue
 from tongban_hotline_dispatch.operations.redating import Redated
 from tongban_hotline_dispatch.operations.suggesting import Suggester
@@ -30,11 +31,13 @@ from tongban_hotline_dispatch.store.contacts_rules import CONTACTS
 from tongban_hotline_dispatch.store.desks import DESKS
 from tongban_hotline_dispatch.store.exports import EXPORT
 from tongban_hotline_dispatch.store.knowledge_rules import KNOWLEDGE
+from tongban_hotline_dispatch.store.likeness_rules import LIKENESS
 from tongban_hotline_dispatch.store.open311_policy import OPEN311
 from tongban_hotline_dispatch.store.policies import LIMITS
 from tongban_hotline_dispatch.store.process import PROCESS
 from tongban_hotline_dispatch.store.routing import ROUTING
 from tongban_hotline_dispatch.store.supervision_policy import SUPERVISION
+from tongban_hotline_dispatch.store.surge import SURGE
 
 T = TypeVar("T")
 SERVICE = Service(
@@ -57,6 +60,8 @@ SERVICE = Service(
         CONTACTS,
         KNOWLEDGE,
         SUPERVISION,
+        LIKENESS,
+        SURGE,
     ),
     state=lambda kit: {"suggester": Suggester(kit)},
     furnishing=lambda kit: first_catalogue(kit, now=utc_now()),
@@ -84,6 +89,7 @@ def commands_of(settings_of: SettingsSource = settings_from_environment) -> type
 
     made.add_typer(_key_commands(settings_of), name="open311-key")
     made.add_typer(_supervision_commands(settings_of), name="supervision")
+    _likeness_commands(made)
 
     @made.command()
     def process(
@@ -111,6 +117,53 @@ def commands_of(settings_of: SettingsSource = settings_from_environment) -> type
     for subject in (catalogues, training, decisions, knowledge):
         subject.add_to(made, bench)
     return made
+
+
+def _likeness_commands(made: typer.Typer) -> None:
+    @made.command("hot-issues")
+    def hot_issues(
+        file: Annotated[Path, typer.Argument(exists=True, dir_okay=False)],
+        top: Annotated[int, typer.Option(min=1, max=100)] = 10,
+    ) -> None:
+        """Replay a file of messages by the packaged rules: the issues that were hottest, and when.
+
+        CSV or .gz with title, content and, as far as there are, received_at, complainant,
+        supports, opposes.
+        """
+        rules = LIKENESS.packaged().rules
+        messages = _read(file)
+        found = likeness_files.peaks(messages, rules)
+        days = rules.heat.window_days
+        Console().print(
+            f"{len(messages)}条留言，{len(found)}个热点；按{days}日内最高热度", highlight=False
+        )
+        table = Table("热度", "最热之日", "件数", "人数", "票数", "此前", "合计", "首末", "事项")
+        for each in found[:top]:
+            counted = each.counted
+            first, last = each.messages[0], each.messages[-1]
+            numbers = (counted.tickets, counted.people, counted.votes, counted.before)
+            table.add_row(
+                str(each.heat),
+                f"{each.on:%Y-%m-%d}",
+                *map(str, numbers),
+                str(len(each.messages)),
+                f"{first.at:%m-%d}～{last.at:%m-%d}",
+                f"{mask_text(first.title)}\n{'、'.join(each.words[:6])}",
+            )
+        Console().print(table)
+
+    @made.command("common-words")
+    def common_words(file: Annotated[Path, typer.Argument(exists=True, dir_okay=False)]) -> None:
+        """Count anew how common each word is in a file of messages: the end of likeness.yaml."""
+        typer.echo(likeness_files.common_words(_read(file), LIKENESS.packaged().rules), nl=False)
+
+
+def _read(file: Path) -> list[likeness_files.Message]:
+    try:
+        return likeness_files.read_messages(file)
+    except Refusal as refusal:
+        Console(stderr=True).print(refusal.message, style="red", markup=False)
+        raise typer.Exit(1) from None
 
 
 def _key_commands(settings_of: SettingsSource) -> typer.Typer:

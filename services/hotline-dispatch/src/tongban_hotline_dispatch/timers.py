@@ -11,16 +11,32 @@ from tongban_hotline_dispatch.operations import (
     consultations,
     contact_nights,
     contact_rounds,
+    hot_issues,
     knowledge,
     knowledge_drafts,
     knowledge_duties,
+    likeness_index,
     supervision_issuing,
     supervision_timers,
 )
 
 
 def handlers(kit: Kit) -> tuple[OnDue[Any], ...]:
-    return (*_ticket_clocks(kit), *_contact_rounds(kit), *_knowledge(kit), *_supervision(kit))
+    return (
+        _hot_issues(kit),
+        *_ticket_clocks(kit),
+        *_contact_rounds(kit),
+        *_knowledge(kit),
+        *_supervision(kit),
+    )
+
+
+def _hot_issues(kit: Kit) -> OnDue[Any]:
+    return on_due(
+        likeness_index.ROUND,
+        lock=hot_issues.lock_round,
+        missed=partial(hot_issues.round_over, kit=kit),
+    )
 
 
 def _ticket_clocks(kit: Kit) -> tuple[OnDue[Any], ...]:

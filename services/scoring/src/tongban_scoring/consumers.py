@@ -347,6 +347,10 @@ def subscriptions(kit: Kit) -> tuple[Subscription[Any], ...]:
             "tongban.hotline.reply-inherited.v1",
             "tongban.hotline.ticket-reopened.v1",
             "tongban.hotline.ticket-archived.v1",
+            "tongban.hotline.ticket-repeated.v1",
+            "tongban.hotline.ticket-linked.v1",
+            "tongban.hotline.ticket-guided.v1",
+            "tongban.hotline.duty-officer-alerted.v1",
         ),
         *ignore(
             RECTIFICATIONS,

@@ -5,10 +5,13 @@ from tongban_hotline_dispatch.api import (
     contact_rounds,
     contacts,
     dispatching,
+    dispositions,
     exports,
+    hot_issues,
     imports,
     knowledge,
     knowledge_duties,
+    likeness,
     matters,
     open311,
     open311_staff,
@@ -20,6 +23,9 @@ from tongban_hotline_dispatch.api import (
 
 routers = (
     bulk.router,
+    likeness.router,
+    hot_issues.router,
+    dispositions.router,
     tickets.router,
     tickets.public,
     process.router,

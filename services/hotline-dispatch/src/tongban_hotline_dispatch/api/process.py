@@ -66,6 +66,7 @@ class ReasonRequest(Body):
 
 class DispositionRequest(Body):
     disposition: str = Field(min_length=1, max_length=64, description="引导情形")
+    line: str | None = Field(default=None, max_length=20, description="紧急警情转接的线路")
 
 
 class UnitRequest(Body):
@@ -117,6 +118,9 @@ class PhaseRequest(_AskRequest):
 
 class TerminationRequest(_AskRequest):
     reason: str = Field(min_length=1, max_length=2000)
+    disposition: str | None = Field(
+        default=None, max_length=64, description="办理中发现的不予办理情形"
+    )
 
 
 class DecisionRequest(Body):
@@ -318,6 +322,7 @@ def _add_decision(kind: AskKind, name: str) -> None:
         rules: InForce,
         tx: Tx,
         now: Now,
+        kit: Parts,
         who: Principal = require(f"ticket:decide_{kind}"),
     ) -> TicketView:
         given: DecisionRequest = body
@@ -330,7 +335,7 @@ def _add_decision(kind: AskKind, name: str) -> None:
             by_center=who.may("ticket:center"),
         )
         desk = Desk(tx, step=step_of(ticket_id, who, expected), rules=rules, now=now)
-        ticket = await desk.decide(decision)
+        ticket = await desk.decide(decision, sealer=Sealer(kit.secret))
         tag(response, ticket.version)
         return TicketView.of(ticket, now=now)
 
@@ -369,7 +374,7 @@ async def route_out(
 ) -> TicketView:
     """不予派单的情形: the person is told why, and the proper route."""
     desk = Desk(tx, step=step_of(ticket_id, who, expected), rules=rules, now=now)
-    ticket = await desk.route_out(body.disposition, sealer=Sealer(kit.secret))
+    ticket = await desk.route_out(body.disposition, sealer=Sealer(kit.secret), line=body.line)
     tag(response, ticket.version)
     return TicketView.of(ticket, now=now)
 

@@ -90,6 +90,7 @@ class RegisterRequest(Body):
     statutory_due: AwareDatetime | None = Field(default=None, description="法定期限")
     lacks_facts: bool = Field(default=False, description="要素不全，等待补充")
     disposition: str | None = Field(default=None, max_length=64, description="引导情形")
+    line: str | None = Field(default=None, max_length=20, description="紧急警情转接的线路")
     answer: str | None = Field(
         default=None, min_length=1, max_length=20_000, description="直接答复"
     )
@@ -177,6 +178,7 @@ async def register(
         wants_callback=body.wants_callback,
         lacks_facts=body.lacks_facts,
         disposition=body.disposition,
+        line=body.line,
         answer=body.answer,
     )
     ticket = await operations.register(tx, new=new, rules=rules, sealer=Sealer(kit.secret), now=now)

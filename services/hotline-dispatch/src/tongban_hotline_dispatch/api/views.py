@@ -35,6 +35,7 @@ class TicketView(BaseModel):
     is_overdue: bool
     is_supervised: bool
     disposition: str | None
+    is_assessable: bool
     parent_id: UUID | None
     version: int
 
@@ -61,6 +62,7 @@ class TicketView(BaseModel):
             is_overdue=ticket.is_overdue(at=now),
             is_supervised=ticket.is_supervised,
             disposition=ticket.disposition,
+            is_assessable=ticket.is_assessable,
             parent_id=ticket.parent_id,
             version=ticket.version,
         )

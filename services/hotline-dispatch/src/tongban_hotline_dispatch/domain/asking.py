@@ -137,7 +137,7 @@ def decide(ticket: Ticket, no: int, decision: Decision, rules: Rules, at: dateti
         case AskKind.PHASE:
             return _phased(ticket, share, asked, rules, at)
         case AskKind.TERMINATION:
-            return _terminated(ticket, share, rules, at)
+            return _terminated(ticket, share, asked, rules, at)
 
 
 def resume(ticket: Ticket, rules: Rules, at: datetime) -> Ticket:
@@ -216,6 +216,9 @@ def _check_phase(case: _Case) -> None:
 def _check_termination(case: _Case) -> None:
     _check_lead(case)
     check_childless(case.ticket)
+    found = case.grounds.get("disposition")
+    if isinstance(found, str):
+        case.rules.process.disposition(found)
 
 
 def _check_lead(case: _Case) -> None:
@@ -305,11 +308,15 @@ def _phased(ticket: Ticket, share: Assignment, asked: Ask, rules: Rules, at: dat
     )
 
 
-def _terminated(ticket: Ticket, share: Assignment, rules: Rules, at: datetime) -> Ticket:
+def _terminated(
+    ticket: Ticket, share: Assignment, asked: Ask, rules: Rules, at: datetime
+) -> Ticket:
+    found = asked.grounds.get("disposition")  # 办理中发现不予办理的情形
     deed = Deed(act=Act.TERMINATE, unit_code=share.unit_code)
     moved = ticket.moved(deed, Status.TERMINATED, rules, at)
     cleared = moved.with_shares(Act.CANCEL, OPEN_STATES | {State.REPLIED})
-    return replace(cleared, closed_at=at)
+    cleared = replace(cleared, closed_at=at)
+    return cleared if not isinstance(found, str) else replace(cleared, disposition=found)
 
 
 def _paused(share: Assignment, pause: Pause, rules: Rules) -> Assignment:

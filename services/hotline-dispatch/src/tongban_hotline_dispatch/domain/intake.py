@@ -65,12 +65,20 @@ def lapse(ticket: Ticket, rules: Rules, at: datetime) -> Ticket:
     return replace(moved, disposition=NO_SUBSTANCE, closed_at=at)
 
 
-def route_out(ticket: Ticket, given: Disposition, rules: Rules, at: datetime) -> Ticket:
-    """引导: the person is told why, and the proper route."""
+def route_out(
+    ticket: Ticket, given: Disposition, rules: Rules, at: datetime, *, line: str | None = None
+) -> Ticket:
+    """引导: the person is told why, and the proper route. An emergency is handed to its line."""
     check_childless(ticket)
+    given.told(line)
     deed = Deed(
         act=Act.ROUTE_OUT,
-        facts={"disposition": given.code, "is_immediate": given.is_immediate},
+        facts={
+            "disposition": given.code,
+            "is_immediate": given.is_immediate,
+            "line": line,
+            "closes_as": given.closes_as,
+        },
     )
     moved = ticket.moved(deed, Status.ROUTED_OUT, rules, at)
     return replace(moved, disposition=given.code, closed_at=at)

@@ -33,7 +33,7 @@ def merge(ticket: Ticket, parent: Ticket, rules: Rules, at: datetime) -> Ticket:
     """并单: the child waits for the parent's answer; its citizen's clock runs on."""
     check_childless(ticket)
     if parent.id == ticket.id or parent.status not in _JOINABLE:
-        raise CannotJoin("主单应为另一件尚未答复的工单", status=parent.status)
+        raise CannotJoin("主单应为另一件尚未答复的工单", state=parent.status)
     facts = {"parent_id": str(parent.id)}
     deed = Deed(act=Act.MERGE, unit_code=ticket.unit_code, facts=facts)
     moved = ticket.moved(deed, Status.MERGED, rules, at)
@@ -49,7 +49,7 @@ def inherit(ticket: Ticket, parent: Ticket, rules: Rules, at: datetime) -> Ticke
     """Each child is answered in the parent's words, and called back for itself."""
     lead = parent.lead
     if lead is None or lead.reply is None:
-        raise CannotJoin("主单尚未答复", status=parent.status)
+        raise CannotJoin("主单尚未答复", state=parent.status)
     own = Assignment(
         no=len(ticket.assignments) + 1,
         unit_code=lead.unit_code,

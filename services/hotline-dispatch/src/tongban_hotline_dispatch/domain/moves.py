@@ -125,6 +125,7 @@ class Act(StrEnum):
     REGISTER = "registered"
     REQUEST_FACTS = "facts_requested"
     SUPPLEMENT = "facts_supplemented"
+    REPEAT = "repeated"
     LAPSE = "lapsed"
     ROUTE_OUT = "routed_out"
     ANSWER = "answered"

@@ -1,8 +1,7 @@
 """The rules of the process as values: limits by stage, counts, reasons, routes, exemptions."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
-from datetime import datetime
+from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import TypeVar
 
@@ -46,21 +45,6 @@ class StageLimit:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Surge:
-    """A profile that overrides limits for one matter in one time window (突发事件)."""
-
-    name: str
-    matter: str  # the beginning of the matter codes that it holds for
-    from_at: datetime
-    to_at: datetime
-    limits: Mapping[str, Limit]
-
-    def holds(self, appeal: Appeal, at: datetime) -> bool:
-        is_of_matter = (appeal.matter_code or "").startswith(self.matter)
-        return is_of_matter and self.from_at <= at < self.to_at
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
 class Disposition:
     """What happens instead of an assignment, and what the person is told (2.4)."""
 
@@ -71,6 +55,18 @@ class Disposition:
     route: str | None
     is_sealed: bool  # the content is kept under seal only
     is_immediate: bool  # handed over to the emergency line at once
+    situation: str = ""  # when it applies
+    closes_as: str | None = None  # how the ticket ends, where that has a name of its own
+    lines: Mapping[str, str] = field(default_factory=dict)  # to which it is handed over
+    may_guide: bool = False  # a unit may be asked to advise; that is not assessed
+    makes_evidence: bool = False  # the person's tickets may be handed to the police
+
+    def told(self, line: str | None = None) -> str:
+        """What the person hears: the words, the line, the proper route. Raises UnknownReason."""
+        said = self.words
+        if line is not None:
+            said += f"已转接{line}{_known(self.lines, line, '转接线路')}。"
+        return said if self.route is None else f"{said}途径：{self.route}。"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -119,19 +115,9 @@ class Process:
     exemptions: frozenset[Exemption]
     auto_pass: Sequence[AutoPass]
     kept: Sequence[Keep]
-    surges: Sequence[Surge]
 
-    def surge_limit(self, name: str, appeal: Appeal, at: datetime) -> Limit | None:
-        for surge in self.surges:
-            if name in surge.limits and surge.holds(appeal, at):
-                return surge.limits[name]
-        return None
-
-    def limit(self, name: str, appeal: Appeal, at: datetime) -> Limit:
-        """The limit of a stage: of a surge, of the urgency, or the general one."""
-        surge = self.surge_limit(name, appeal, at)
-        if surge is not None:
-            return surge
+    def limit(self, name: str, appeal: Appeal) -> Limit:
+        """The limit of a stage: of the urgency, or the general one."""
         lines = self.limits[name]
         own = [line for line in lines if line.urgency is appeal.urgency]
         return (own or [line for line in lines if line.urgency is None])[0].limit

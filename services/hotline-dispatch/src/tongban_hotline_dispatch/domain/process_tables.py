@@ -1,6 +1,7 @@
 """The rows of the two state machines (hotline.md 3.2 and 3.3), as data."""
 
 from tongban_hotline_dispatch.domain.moves import (
+    ENDED,
     GONE_STATES,
     STATE_NAMES,
     STATUS_NAMES,
@@ -66,6 +67,14 @@ TICKET = Table(
         ),
         on(_A.SUPPLEMENT, "补充事实", _LIVE[3:], None, [_CP, _AG], "有新的事实随时补充"),
         on(_A.SUPPLEMENT, "补充事实", _BEFORE_UNIT[::2], None, [_CP, _AG], "有新的事实随时补充"),
+        on(
+            _A.REPEAT,
+            "重复反映",
+            [*_LIVE, _S.MERGED, *ENDED],
+            None,
+            [_CP, _AG],
+            "不另立工单，催办并告知进展、结果：国办函〔2025〕66号(五)",
+        ),
         on(
             _A.LAPSE,
             "逾期未补充",

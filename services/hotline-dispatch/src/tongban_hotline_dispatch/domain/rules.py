@@ -1,6 +1,6 @@
 """What the clocks and the decisions of a ticket are computed from, as in force at one moment."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 
@@ -8,7 +8,9 @@ from tongban_common.working_days import SHANGHAI, Limit, Unit, WorkingCalendar
 from tongban_hotline_dispatch.domain.appeal import Appeal
 from tongban_hotline_dispatch.domain.deadlines import Facts, Pause, ReplyLimits, ReplyRule, Term
 from tongban_hotline_dispatch.domain.process import Process
+from tongban_hotline_dispatch.domain.repeats import LikenessRules
 from tongban_hotline_dispatch.domain.supervision_rules import SupervisionRules
+from tongban_hotline_dispatch.domain.surge import Surge, surge_limit
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -18,6 +20,8 @@ class Rules:
     process: Process
     editions: Mapping[int, Process] = field(default_factory=dict)  # for what pinned an earlier one
     supervision: SupervisionRules | None = None
+    surges: Sequence[Surge] = ()  # never pinned: they hold for whatever moves in their window
+    likeness: LikenessRules | None = None  # None: a matter is not compared with others
 
     def with_one_limit(self, limit: Limit) -> "Rules":
         """The same limit for every matter and both clocks: a policy given by value."""
@@ -33,11 +37,12 @@ class Rules:
         return replace(self, process=self.editions[version])
 
     def citizen_term(self, appeal: Appeal, now: datetime) -> Term:
-        limit = self.limits.pick_for_citizen(Facts.of(appeal))
+        surge = surge_limit(self.surges, "reply", appeal, now)
+        limit = surge or self.limits.pick_for_citizen(Facts.of(appeal))
         return self._fitted(self.limits.term(self.calendar, limit, start_at=now), appeal)
 
     def reply_term(self, appeal: Appeal, level: str, now: datetime) -> Term:
-        surge = self.process.surge_limit("reply", appeal, now)
+        surge = surge_limit(self.surges, "reply", appeal, now)
         limit = surge or self.limits.pick(Facts.of(appeal, level=level))
         return self._fitted(self.limits.term(self.calendar, limit, start_at=now), appeal)
 
@@ -55,7 +60,8 @@ class Rules:
 
     def stage_term(self, name: str, appeal: Appeal, at: datetime) -> Term:
         """The limit of a stage of the process: it is watched, and not warned of."""
-        limit = self.process.limit(name, appeal, at)
+        surge = surge_limit(self.surges, name, appeal, at)
+        limit = surge or self.process.limit(name, appeal)
         term = self.limits.term(self.calendar, limit, start_at=at)
         return replace(term, policy=self.process.label, warn_at=None)
 

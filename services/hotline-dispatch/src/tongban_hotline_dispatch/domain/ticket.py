@@ -122,6 +122,11 @@ class Ticket:
         return self.own_answer if self.answer is None else self.answer.public
 
     @property
+    def is_assessable(self) -> bool:
+        """不计入考核: what was routed out, or went to a unit for its advice only."""
+        return self.disposition is None
+
+    @property
     def is_ended(self) -> bool:
         return self.status in ENDED
 

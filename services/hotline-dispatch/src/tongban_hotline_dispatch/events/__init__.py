@@ -1,7 +1,15 @@
 """What the hotline announces, one module a subject. No personal data in any."""
 
 from tongban_common.events import Event
-from tongban_hotline_dispatch.events import contacts, handling, knowledge, supervision, tickets
+from tongban_hotline_dispatch.events import (
+    contacts,
+    dispositions,
+    handling,
+    knowledge,
+    likeness,
+    supervision,
+    tickets,
+)
 
 PUBLISHED: tuple[type[Event], ...] = (
     *tickets.PUBLISHED,
@@ -9,4 +17,6 @@ PUBLISHED: tuple[type[Event], ...] = (
     *contacts.PUBLISHED,
     *knowledge.PUBLISHED,
     *supervision.PUBLISHED,
+    *likeness.PUBLISHED,
+    *dispositions.PUBLISHED,
 )

@@ -133,6 +133,8 @@ class TicketRoutedOut(OfTicket):
 
     disposition: str
     is_immediate: bool
+    line: str | None = None
+    closes_as: str | None = None
 
 
 class TicketAnswered(OfTicket):

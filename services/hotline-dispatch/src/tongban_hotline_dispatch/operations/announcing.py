@@ -5,15 +5,17 @@ from datetime import datetime
 
 from tongban_common.events import Event
 from tongban_common.working_days import SHANGHAI, WorkingCalendar
+from tongban_hotline_dispatch.domain.appeal import Urgency
 from tongban_hotline_dispatch.domain.assignment import Assignment
 from tongban_hotline_dispatch.domain.moves import Act, Status
 from tongban_hotline_dispatch.domain.ticket import Running, Ticket
-from tongban_hotline_dispatch.events import handling, tickets
+from tongban_hotline_dispatch.events import dispositions, handling, likeness, tickets
 
 # Each takes the facts of the deed as its fields; the acts left out are told by the difference.
 OF_ACT: dict[Act, type[Event]] = {
     Act.REQUEST_FACTS: tickets.FactsRequested,
     Act.SUPPLEMENT: tickets.FactsSupplemented,
+    Act.REPEAT: likeness.TicketRepeated,
     Act.LAPSE: tickets.TicketLapsed,
     Act.ROUTE_OUT: tickets.TicketRoutedOut,
     Act.ANSWER: tickets.TicketAnswered,
@@ -61,6 +63,8 @@ def announced(
     """Every event of one move, in the order in which things happened."""
     if before.status is Status.DRAFT:
         yield _registered(after, now)
+        if after.appeal.urgency is Urgency.CRITICAL and not after.is_ended:
+            yield _alert(after, now)
     yield from _of_act(after, now)
     yield from _of_units(before, after, calendar, now)
     yield from _of_callback(before, after, now)
@@ -162,6 +166,14 @@ def _registered(new: Ticket, now: datetime) -> Event:
         appeal_type=new.appeal.appeal_type,
         urgency=new.appeal.urgency,
         citizen_due=new.citizen_term and new.citizen_term.due_at,
+    )
+
+
+def _alert(new: Ticket, now: datetime) -> Event:
+    """特急事项: dispatched at once and by telephone besides (北京市条例第二十九条)."""
+    due = None if new.stage is None else new.stage.due_at
+    return dispositions.DutyOfficerAlerted(
+        occurred_at=now, ticket_id=new.id, ticket_no=new.ticket_no, dispatch_due=due
     )
 
 

@@ -24,9 +24,11 @@ from tongban_hotline_dispatch.operations.announcing import announced, told_of
 from tongban_hotline_dispatch.operations.consultations import note_closed
 from tongban_hotline_dispatch.operations.supervision_issuing import LADDER, take_flag, winding
 from tongban_hotline_dispatch.store import Tickets
+from tongban_hotline_dispatch.store.likeness_rules import LIKENESS
 from tongban_hotline_dispatch.store.policies import LIMITS
 from tongban_hotline_dispatch.store.process import PROCESS
 from tongban_hotline_dispatch.store.supervision_policy import SUPERVISION
+from tongban_hotline_dispatch.store.surge import SURGE
 from tongban_hotline_dispatch.store.tickets import Move
 
 # A command on the ticket as it stands, under the rules that it is pinned to.
@@ -57,6 +59,8 @@ async def rules_at(kit: Kit, *, now: datetime) -> Rules:
         process=(await shelf.at(day)).process,
         editions={each.version: each.process for each in await shelf.all()},
         supervision=(await kit.policy(SUPERVISION).at(day)).rules,
+        surges=(await kit.policy(SURGE).at(day)).surges,
+        likeness=(await kit.policy(LIKENESS).at(day)).rules,
     )
 
 

@@ -11,8 +11,11 @@ from tongban_hotline_dispatch.domain.asking import Decision, Request
 from tongban_hotline_dispatch.domain.assignment import NothingAsked, Reply, Role
 from tongban_hotline_dispatch.domain.callback import Heard
 from tongban_hotline_dispatch.domain.handling import ToUnit
+from tongban_hotline_dispatch.domain.moves import Status
+from tongban_hotline_dispatch.domain.process import Disposition
 from tongban_hotline_dispatch.domain.rules import Rules
 from tongban_hotline_dispatch.domain.ticket import Ticket
+from tongban_hotline_dispatch.operations import likeness_index
 from tongban_hotline_dispatch.operations.performing import Command, Step, perform
 from tongban_hotline_dispatch.operations.tickets import hidden, note_routing
 from tongban_hotline_dispatch.store import Note, NoteKind, Notes, Tickets, Units
@@ -35,12 +38,12 @@ class Desk:
         await self._note(ticket, NoteKind.SUPPLEMENT, words)
         return ticket
 
-    async def route_out(self, code: str, *, sealer: Sealer) -> Ticket:
+    async def route_out(self, code: str, *, sealer: Sealer, line: str | None = None) -> Ticket:
         given = self._rules.process.disposition(code)
-        ticket = await self._perform(lambda t, rules, at: intake.route_out(t, given, rules, at))
-        await note_routing(self._tx, ticket, ticket.appeal, given, sealer=sealer, now=self._now)
-        if given.is_sealed:
-            await Tickets(self._tx).quarantine(_hidden(ticket))
+        ticket = await self._perform(
+            lambda t, rules, at: intake.route_out(t, given, rules, at, line=line)
+        )
+        await self._told(ticket, given, sealer)
         return ticket
 
     async def answer(self, text: str) -> Ticket:
@@ -75,13 +78,20 @@ class Desk:
         unit = self._step.unit
         return await self._perform(lambda t, rules, at: asking.ask(t, unit, request, rules, at))
 
-    async def decide(self, decision: Decision, no: int | None = None) -> Ticket:
-        """On the assignment given, or on the one that asks for it."""
+    async def decide(
+        self, decision: Decision, no: int | None = None, *, sealer: Sealer | None = None
+    ) -> Ticket:
+        """On the assignment given, or on the one that asks for it. What turns out to be secret as
+        it is terminated goes under seal."""
 
         def command(ticket: Ticket, rules: Rules, at: datetime) -> Ticket:
             return asking.decide(ticket, no or asking_one(ticket, decision), decision, rules, at)
 
-        return await self._perform(command)
+        ticket = await self._perform(command)
+        if ticket.status is Status.TERMINATED and ticket.disposition and sealer is not None:
+            given = self._rules.process.disposition(ticket.disposition)
+            await self._told(ticket, given, sealer)
+        return ticket
 
     async def resume(self) -> Ticket:
         return await self._perform(asking.resume)
@@ -140,6 +150,13 @@ class Desk:
         return await perform(
             self._tx, step=self._step, command=command, rules=self._rules, now=self._now
         )
+
+    async def _told(self, ticket: Ticket, given: Disposition, sealer: Sealer) -> None:
+        """The words given are kept; secret content is taken out of sight."""
+        await note_routing(self._tx, ticket, ticket.appeal, given, sealer=sealer, now=self._now)
+        if given.is_sealed:
+            await Tickets(self._tx).quarantine(_hidden(ticket))
+            await likeness_index.forget(self._tx, ticket.id, self._rules)
 
     async def _unit(self, code: str, role: Role = Role.LEAD, days: int | None = None) -> ToUnit:
         unit = await Units(self._tx).active(code)

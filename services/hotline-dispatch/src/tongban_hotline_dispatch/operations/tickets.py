@@ -16,6 +16,7 @@ from tongban_hotline_dispatch.domain.handling import ToUnit
 from tongban_hotline_dispatch.domain.process import Disposition
 from tongban_hotline_dispatch.domain.rules import Rules
 from tongban_hotline_dispatch.domain.ticket import Ticket
+from tongban_hotline_dispatch.operations import likeness_index
 from tongban_hotline_dispatch.operations.matters import matter_in_force
 from tongban_hotline_dispatch.operations.performing import (
     Step,
@@ -63,6 +64,7 @@ class Registration:
     wants_callback: bool = True
     lacks_facts: bool = False  # 待补充
     disposition: str | None = None  # 引导: known at once
+    line: str | None = None  # 紧急警情: to which line it was handed over
     answer: str | None = None  # 直接答复
 
 
@@ -91,6 +93,8 @@ async def register(
     ticket = _taken_in(draft, new, given, rules, now)
     await tickets.add(ticket, Move(actor=new.actor, at=now))
     await Complainants(tx, sealer).add(ticket.id, new.person)
+    if given is None or not given.is_sealed:
+        await likeness_index.take_in(tx, ticket, new.person, rules, sealer)
     if given is not None:
         await note_routing(tx, ticket, new.appeal, given, sealer=sealer, now=now)
     await wind(tx, draft, ticket, rules, now)
@@ -165,16 +169,22 @@ async def note_routing(
     if given.is_sealed:
         kind, words, seal = NoteKind.QUARANTINED, f"{appeal.title}\n{appeal.content}", sealer
     else:
-        kind, words, seal = NoteKind.ROUTED, given.words, None
+        kind, words, seal = NoteKind.ROUTED, given.told(_line(ticket)), None
     note = Note(ticket_id=ticket.id, version=ticket.version, kind=kind, at=now, words=words)
     await Notes(tx).add(note, seal)
+
+
+def _line(ticket: Ticket) -> str | None:
+    """To which line the move before handed it over."""
+    line = None if ticket.deed is None else ticket.deed.facts.get("line")
+    return line if isinstance(line, str) else None
 
 
 def _taken_in(
     draft: Ticket, new: Registration, given: Disposition | None, rules: Rules, now: datetime
 ) -> Ticket:
     if given is not None:
-        return intake.route_out(draft, given, rules, now)
+        return intake.route_out(draft, given, rules, now, line=new.line)
     if new.answer is not None:
         return intake.answer_directly(draft, Reply.of(new.answer), rules, now)
     if new.lacks_facts:

@@ -6,9 +6,11 @@ from tongban_hotline_dispatch.store.contact_rounds import Rounds
 from tongban_hotline_dispatch.store.contacts import Contacts
 from tongban_hotline_dispatch.store.desks import board_tally
 from tongban_hotline_dispatch.store.dispatching import dispatch_catalogue, dispatch_rule
+from tongban_hotline_dispatch.store.hot_issues import hot_issue
 from tongban_hotline_dispatch.store.knowledge import Items
 from tongban_hotline_dispatch.store.knowledge_duties import Duties
 from tongban_hotline_dispatch.store.knowledge_index import SearchIndex
+from tongban_hotline_dispatch.store.likeness import ticket_likeness
 from tongban_hotline_dispatch.store.matters import matter, matter_catalogue
 from tongban_hotline_dispatch.store.notes import Note, NoteKind, Notes, ticket_note
 from tongban_hotline_dispatch.store.officers import Officers
@@ -40,6 +42,7 @@ __all__ = [
     "complainant",
     "dispatch_catalogue",
     "dispatch_rule",
+    "hot_issue",
     "matter",
     "matter_catalogue",
     "metadata",
@@ -50,6 +53,7 @@ __all__ = [
     "supervision",
     "supervision_card",
     "ticket",
+    "ticket_likeness",
     "ticket_move",
     "ticket_note",
     "unit",

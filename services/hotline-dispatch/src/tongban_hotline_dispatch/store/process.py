@@ -3,7 +3,7 @@
 from functools import cached_property
 from typing import Self
 
-from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, model_validator
+from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from tongban_common.policies import LimitRule, Policy, PolicyKind
 from tongban_hotline_dispatch.domain.appeal import AppealType, Urgency
@@ -16,7 +16,6 @@ from tongban_hotline_dispatch.domain.process import (
     Keep,
     Process,
     StageLimit,
-    Surge,
     Trigger,
 )
 from tongban_hotline_dispatch.domain.ticket import STAGES
@@ -27,7 +26,6 @@ STAGE_NAMES = (
     | {f"{kind}_decision" for kind in AskKind}
     | {"sign", "contact", "return", "rework", "reopen"}
 )
-_SURGED = STAGE_NAMES | {"reply"}
 
 
 class _Part(BaseModel):
@@ -74,6 +72,11 @@ class _Disposition(_Part):
     route: str | None = None
     is_sealed: bool = False
     is_immediate: bool = False
+    situation: str = Field(min_length=1)
+    closes_as: str | None = None
+    lines: dict[str, str] = {}
+    may_guide: bool = False
+    makes_evidence: bool = False
 
 
 class _Exempt(_Part):
@@ -99,39 +102,6 @@ class _Keep(_Part):
     clause: str = Field(min_length=1)
 
 
-class _Surge(_Part):
-    name: str = Field(min_length=1)
-    matter: str
-    from_at: AwareDatetime
-    to_at: AwareDatetime
-    limits: dict[str, LimitRule] = Field(min_length=1)
-
-    @model_validator(mode="after")
-    def _is_whole(self) -> Self:
-        if self.from_at >= self.to_at:
-            raise ValueError(f"{self.name} 的起止时间颠倒")
-        unknown = set(self.limits) - _SURGED
-        if unknown:
-            raise ValueError(f"{self.name} 没有这些环节：{'、'.join(sorted(unknown))}")
-        return self
-
-    def surge(self) -> Surge:
-        limits = {name: rule.limit() for name, rule in self.limits.items()}
-        return Surge(
-            name=self.name,
-            matter=self.matter,
-            from_at=self.from_at,
-            to_at=self.to_at,
-            limits=limits,
-        )
-
-    def meets(self, other: "_Surge") -> bool:
-        """Both could hold for one ticket at one moment, and say different things."""
-        nested = self.matter.startswith(other.matter) or other.matter.startswith(self.matter)
-        same_time = self.from_at < other.to_at and other.from_at < self.to_at
-        return nested and same_time and bool(set(self.limits) & set(other.limits))
-
-
 class ProcessPolicy(Policy):
     limits: dict[str, list[_Line]]
     counts: _Counts
@@ -143,7 +113,6 @@ class ProcessPolicy(Policy):
     callback: _Callback
     auto_pass: list[_AutoPass]
     not_delegable: list[_Keep]
-    surges: list[_Surge]
 
     @model_validator(mode="after")
     def _has_every_stage(self) -> Self:
@@ -158,16 +127,6 @@ class ProcessPolicy(Policy):
                 raise ValueError(f"{name} 没有一般时限")
             if len(set(urgencies)) < len(urgencies):
                 raise ValueError(f"{name} 同一紧急程度有多条时限")
-        return self
-
-    @model_validator(mode="after")
-    def _has_no_overlapping_surges(self) -> Self:
-        for number, one in enumerate(self.surges):
-            for other in self.surges[:number]:
-                if one.meets(other):
-                    raise ValueError(
-                        f"{other.name} 与 {one.name} 在同一时段对同一事项规定了同一时限"
-                    )
         return self
 
     @cached_property
@@ -195,7 +154,6 @@ class ProcessPolicy(Policy):
                 for each in self.auto_pass
             ),
             kept=tuple(Keep(**each.model_dump()) for each in self.not_delegable),
-            surges=tuple(each.surge() for each in self.surges),
         )
 
 
