@@ -1,7 +1,7 @@
 """`python -m bench.segmenters FILE`: what a segmenter and a rank are worth to the search.
 
 In memory, with BM25 or a plain count, over the tasks of `tongban-hotline knowledge recall`: the
-grounds of docs/adr/0013. FILE is a CSV (or .gz) with title, content and reply.
+grounds of docs/adr/0015. FILE is a CSV (or .gz) with title, content and reply.
 """
 
 import math
@@ -17,7 +17,7 @@ import typer
 from rich.console import Console
 from rich.table import Table
 
-from tongban_hotline_dispatch.domain.segmenting import normal
+from tongban_hotline_dispatch.domain.search_terms import normal
 from tongban_hotline_dispatch.operations.knowledge_recall import TASKS, read_messages, same_of
 
 Segment = Callable[[str], list[str]]

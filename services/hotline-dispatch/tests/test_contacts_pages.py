@@ -1,3 +1,4 @@
+import re
 from datetime import datetime
 from typing import Any
 
@@ -46,14 +47,22 @@ async def test_a_unit_files_on_the_page_and_sees_it_masked(officer: Client) -> N
         assert "张三丰" not in seen.text
 
 
-async def test_a_late_filing_is_marked_in_the_records(officer: Client, hub: Client) -> None:
+async def test_a_late_filing_is_marked_in_the_records_and_its_due_day_explained(
+    officer: Client, hub: Client, client: Client
+) -> None:
     filed = await officer.post(f"{URL}/new", data={**FORM, "completed_on": "2026-08-03"})
 
     page = await officer.get(filed.headers["location"])
     late = await hub.get(f"{URL}/filings", params={"late": "yes"})
+    (why,) = re.findall(rf"{URL}/filings/[0-9a-f-]+", late.text)
+    explained = await hub.get(why)
+    foreign = await client.as_("unit_officer", subject="u-7", unit="A7").get(why)
 
     assert "逾期备案登记" in page.text
     assert ">逾期备案<" in late.text
+    assert "10个工作日" in explained.text
+    assert "2026年8月17日 24:00" in explained.text
+    assert foreign.status_code == 404
 
 
 async def test_a_contact_is_replaced_and_ended_on_the_page(officer: Client) -> None:

@@ -1,3 +1,4 @@
+import re
 from datetime import datetime
 
 import pytest
@@ -116,12 +117,15 @@ async def test_errors_duties_and_attestations_are_on_the_page(
     duties = (await officer.get(f"{URL}/duties")).text
     attested = await officer.post(f"{URL}/attest")
     after = (await officer.get(attested.headers["location"])).text
+    (why,) = re.findall(rf"{URL}/duties/[0-9a-f-]+", duties)
+    explained = (await officer.get(why)).text
     late = (await hub.get(f"{URL}/duties", params={"missed": "yes"})).text
 
     assert reported.status_code == 303
     assert "差错更正" in duties
     assert "138****5678" in duties
     assert "2026年9月22日 24:00" in duties
+    assert "差错1个工作日内更正" in explained
     assert "已确认本周知识无误" in after
     assert "暂无记录" in late
     assert (await hub.post(f"{URL}/attest")).status_code == 403

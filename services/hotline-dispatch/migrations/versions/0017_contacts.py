@@ -36,6 +36,8 @@ STATEMENTS = (
       filed_at TIMESTAMP WITH TIME ZONE NOT NULL,
       filed_by TEXT NOT NULL,
       due_at TIMESTAMP WITH TIME ZONE,
+      amount INTEGER,
+      unit TEXT,
       clause TEXT,
       policy TEXT,
       calendar_version TEXT,

@@ -94,6 +94,10 @@ class FilingTerm:
     calendar_version: str
 
 
+def filing_start(completed_on: date) -> datetime:
+    return datetime.combine(completed_on, time.min, tzinfo=SHANGHAI)
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ContactRules:
     """The rules in force."""
@@ -113,7 +117,7 @@ class ContactRules:
         """The day of completion is not counted; None for a role whose change need not be filed."""
         if role not in self.must_file:
             return None
-        start_at = datetime.combine(completed_on, time.min, tzinfo=SHANGHAI)
+        start_at = filing_start(completed_on)
         due_at = calendar.due(start_at, self.filing)
         return FilingTerm(
             start_at=start_at,

@@ -8,7 +8,7 @@ from uuid import UUID
 
 from tongban_common.errors import Conflict, Forbidden, RuleViolation
 from tongban_common.working_days import Limit
-from tongban_hotline_dispatch.domain.segmenting import normal
+from tongban_hotline_dispatch.domain.search_terms import normal
 
 
 class State(StrEnum):

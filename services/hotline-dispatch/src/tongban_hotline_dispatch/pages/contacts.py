@@ -29,9 +29,10 @@ from tongban_hotline_dispatch.operations.contacts import (
     ContactStep,
     Leaving,
 )
+from tongban_hotline_dispatch.pages.explaining import explained
 from tongban_hotline_dispatch.store import contact_rounds as stored_rounds
 from tongban_hotline_dispatch.store import contacts as stored
-from tongban_hotline_dispatch.store.contacts import ContactFilters
+from tongban_hotline_dispatch.store.contacts import ContactFilters, FilingNotFound
 
 router = Router(prefix="/hotline/contacts")
 pages = templates("tongban_hotline_dispatch")
@@ -103,6 +104,7 @@ async def filing_list(
     request: Request,
     page: Paged,
     reads: Reads,
+    ground: InForce,
     late: Annotated[str, Query(max_length=5)] = "",
     who: Principal = require("contact:read"),
 ) -> HTMLResponse:
@@ -115,8 +117,38 @@ async def filing_list(
         filings=found,
         roles=ROLE_NAMES,
         changes=CHANGE_NAMES,
+        limit=ground.rules.filing,
         late=bool(late),
         next_cursor=page.next_cursor(found[-1].key) if len(found) == page.limit else None,
+    )
+
+
+@router.get("/filings/{filing_id}", response_class=HTMLResponse, include_in_schema=False)
+async def filing_deadline(
+    request: Request,
+    filing_id: UUID,
+    reads: Reads,
+    kit: Parts,
+    who: Principal = require("contact:read"),
+) -> HTMLResponse:
+    found = await stored.filing(reads, filing_id, unit_code=acts_for(who))
+    if found.term is None:
+        raise FilingNotFound("该岗位的变更没有备案期限")
+    explanation = await explained(
+        reads,
+        kit,
+        start_at=found.term.start_at,
+        limit=found.term.limit,
+        calendar_version=found.term.calendar_version,
+    )
+    return pages.render(
+        request,
+        "deadline.html",
+        heading="备案期限",
+        about=f"{found.unit_name or found.unit_code} {ROLE_NAMES[found.role]}",
+        explanation=explanation,
+        policy=found.term.policy,
+        back="/hotline/contacts/filings",
     )
 
 
@@ -175,6 +207,7 @@ async def new_form(
     reads: Reads,
     now: Now,
     kit: Parts,
+    ground: InForce,
     replaces: UUID | None = None,
     who: Principal = require("contact:file"),
 ) -> HTMLResponse:
@@ -190,6 +223,7 @@ async def new_form(
         unit=acts_for(who),
         units=await queries.units(reads),
         roles=ROLE_NAMES,
+        limit=ground.rules.filing,
         today=now.astimezone(SHANGHAI).date(),
     )
 

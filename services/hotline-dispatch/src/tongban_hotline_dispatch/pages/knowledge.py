@@ -10,7 +10,7 @@ from fastapi.responses import HTMLResponse
 from tongban_common.http import Reads, Router, Who
 from tongban_common.web import templates
 from tongban_hotline_dispatch.domain.knowledge import MATERIAL_NAMES
-from tongban_hotline_dispatch.domain.segmenting import Piece, snippet
+from tongban_hotline_dispatch.domain.search_terms import Piece, snippet
 from tongban_hotline_dispatch.store import knowledge_reads as stored
 from tongban_hotline_dispatch.store.knowledge_index import Found, search
 

@@ -36,9 +36,10 @@ from tongban_hotline_dispatch.operations.knowledge_import import (
     import_items,
     keywords_of,
 )
+from tongban_hotline_dispatch.pages.explaining import explained
 from tongban_hotline_dispatch.store import knowledge_duties as stored_duties
 from tongban_hotline_dispatch.store import knowledge_reads as stored
-from tongban_hotline_dispatch.store.knowledge_duties import DutyFilters
+from tongban_hotline_dispatch.store.knowledge_duties import DutyFilters, DutyNotFound
 from tongban_hotline_dispatch.store.knowledge_reads import ItemFilters
 
 router = Router(prefix="/hotline/knowledge-items")
@@ -145,6 +146,35 @@ async def duty_list(
     )
 
 
+@router.get("/duties/{duty_id}", response_class=HTMLResponse, include_in_schema=False)
+async def duty_deadline(
+    request: Request,
+    duty_id: UUID,
+    reads: Reads,
+    kit: Parts,
+    who: Principal = require("knowledge:read"),
+) -> HTMLResponse:
+    found = await stored_duties.duty(reads, duty_id, unit_code=acts_for(who))
+    if not found.calendar_version:
+        raise DutyNotFound("每周确认的时刻由规则直接规定，不逐日计算")
+    explanation = await explained(
+        reads,
+        kit,
+        start_at=found.start_at,
+        limit=found.limit,
+        calendar_version=found.calendar_version,
+    )
+    return pages.render(
+        request,
+        "deadline.html",
+        heading="更新责任的期限",
+        about=f"{DUTY_NAMES[found.kind]}：{mask_text(found.about)}",
+        explanation=explanation,
+        policy=found.policy,
+        back="/hotline/knowledge-items/duties",
+    )
+
+
 @router.post("/attest", response_class=HTMLResponse, include_in_schema=False)
 async def attest(
     ground: InForce, tx: Tx, now: Now, who: Principal = require("knowledge:attest")
@@ -178,7 +208,7 @@ async def import_file(
 
 @router.get("/new", response_class=HTMLResponse, include_in_schema=False)
 async def new_form(
-    request: Request, reads: Reads, who: Principal = require("knowledge:write")
+    request: Request, reads: Reads, ground: InForce, who: Principal = require("knowledge:write")
 ) -> HTMLResponse:
     return pages.render(
         request,
@@ -189,6 +219,7 @@ async def new_form(
         unit=acts_for(who),
         units=await queries.units(reads),
         materials=MATERIAL_NAMES,
+        bounds=ground.rules.bounds,
     )
 
 
@@ -243,7 +274,11 @@ async def item_page(
 
 @router.get("/{item_id}/edit", response_class=HTMLResponse, include_in_schema=False)
 async def edit_form(
-    request: Request, item_id: UUID, reads: Reads, who: Principal = require("knowledge:write")
+    request: Request,
+    item_id: UUID,
+    reads: Reads,
+    ground: InForce,
+    who: Principal = require("knowledge:write"),
 ) -> HTMLResponse:
     item, _ = await stored.item(reads, item_id, seen_by=acts_for(who))
     return pages.render(
@@ -255,6 +290,7 @@ async def edit_form(
         unit=acts_for(who),
         units=await queries.units(reads),
         materials=MATERIAL_NAMES,
+        bounds=ground.rules.bounds,
     )
 
 

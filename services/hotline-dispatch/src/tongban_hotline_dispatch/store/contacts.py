@@ -32,12 +32,16 @@ from tongban_common.db import Transaction
 from tongban_common.errors import NotFound
 from tongban_common.http import PageRequest
 from tongban_common.privacy import Sealer, mask_name, mask_phone
+from tongban_common.working_days import Limit
+from tongban_common.working_days import Unit as LimitUnit
 from tongban_hotline_dispatch.domain.contacts import (
     Change,
     Contact,
     ContactRole,
     Filing,
+    FilingTerm,
     Person,
+    filing_start,
     mask_email,
 )
 from tongban_hotline_dispatch.store.reference import metadata, unit
@@ -72,6 +76,8 @@ contact_filing = Table(
     Column("filed_at", DateTime(timezone=True), nullable=False),
     Column("filed_by", Text, nullable=False),
     Column("due_at", DateTime(timezone=True)),
+    Column("amount", Integer),
+    Column("unit", Text),
     Column("clause", Text),
     Column("policy", Text),
     Column("calendar_version", Text),
@@ -85,6 +91,10 @@ _SEALED = ("name", "office_phone", "mobile", "email")
 
 class ContactNotFound(NotFound):
     code = "contact.not_found"
+
+
+class FilingNotFound(NotFound):
+    code = "contact.filing_not_found"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -123,10 +133,17 @@ class FilingLine:
     completed_on: date
     filed_at: datetime
     filed_by: str
-    due_at: datetime | None
-    clause: str | None
+    term: FilingTerm | None
     is_late: bool
     handed_over: int
+
+    @property
+    def due_at(self) -> datetime | None:
+        return None if self.term is None else self.term.due_at
+
+    @property
+    def clause(self) -> str | None:
+        return None if self.term is None else self.term.limit.clause
 
     @property
     def key(self) -> list[str]:
@@ -207,6 +224,8 @@ class Contacts:
                 filed_at=filing.filed_at,
                 filed_by=filing.filed_by,
                 due_at=None if term is None else term.due_at,
+                amount=None if term is None else term.limit.amount,
+                unit=None if term is None else term.limit.unit,
                 clause=None if term is None else term.limit.clause,
                 policy=None if term is None else term.policy,
                 calendar_version=None if term is None else term.calendar_version,
@@ -276,6 +295,17 @@ async def filings(
         after = (datetime.fromisoformat(at), UUID(filing_id))
         statement = statement.where(tuple_(*order) < after)
     return [_filing_line(row) for row in await reads.execute(statement.limit(page.limit))]
+
+
+async def filing(reads: AsyncConnection, filing_id: UUID, *, unit_code: str | None) -> FilingLine:
+    """Raises FilingNotFound, also for one of another unit."""
+    statement = _with_unit(contact_filing).where(contact_filing.c.id == filing_id)
+    if unit_code is not None:
+        statement = statement.where(contact_filing.c.unit_code == unit_code)
+    row = (await reads.execute(statement)).one_or_none()
+    if row is None:
+        raise FilingNotFound("没有这条备案记录")
+    return _filing_line(row)
 
 
 def _with_unit(table: Table) -> Any:
@@ -348,8 +378,19 @@ def _filing_line(row: Row[Any]) -> FilingLine:
         completed_on=row.completed_on,
         filed_at=row.filed_at,
         filed_by=row.filed_by,
-        due_at=row.due_at,
-        clause=row.clause,
+        term=_term(row),
         is_late=row.is_late,
         handed_over=row.handed_over,
+    )
+
+
+def _term(row: Row[Any]) -> FilingTerm | None:
+    if row.due_at is None:
+        return None
+    return FilingTerm(
+        start_at=filing_start(row.completed_on),
+        limit=Limit(amount=row.amount, unit=LimitUnit(row.unit), clause=row.clause),
+        due_at=row.due_at,
+        policy=row.policy,
+        calendar_version=row.calendar_version,
     )

@@ -253,6 +253,17 @@ async def duties(
     ]
 
 
+async def duty(reads: AsyncConnection, duty_id: UUID, *, unit_code: str | None) -> Duty:
+    """Raises DutyNotFound, also for one of another unit."""
+    statement = select(knowledge_duty).where(knowledge_duty.c.id == duty_id)
+    if unit_code is not None:
+        statement = statement.where(knowledge_duty.c.unit_code == unit_code)
+    row = (await reads.execute(statement)).one_or_none()
+    if row is None:
+        raise DutyNotFound("没有这项更新责任")
+    return _duty(row)
+
+
 async def cited_by(reads: AsyncConnection, ticket_id: UUID) -> Sequence[Cited]:
     rows = await reads.execute(
         select(knowledge_link.c.item_id, knowledge_link.c.number, knowledge_version.c.title)

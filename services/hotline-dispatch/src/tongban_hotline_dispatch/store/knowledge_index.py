@@ -1,7 +1,7 @@
 """The search index of the knowledge base: what is public, as PostgreSQL full text over pairs.
 
 The rank is ours. ts_rank knows how often a term stands in an item but not how rare it is among all
-items, and alone it finds far less (docs/adr/0013); so each term's ts_rank is weighted by its rarity
+items, and alone it finds far less (docs/adr/0016); so each term's ts_rank is weighted by its rarity
 and the sum by the item's length. What is rare leads to the candidates, so that a common term costs
 no more than `_CAP` rows.
 
@@ -22,7 +22,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from tongban_common.db import Database, Transaction
 from tongban_hotline_dispatch.domain.knowledge import Material, Version
-from tongban_hotline_dispatch.domain.segmenting import (
+from tongban_hotline_dispatch.domain.search_terms import (
     CONTENT,
     KEYWORD,
     TITLE,

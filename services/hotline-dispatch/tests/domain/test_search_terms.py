@@ -2,7 +2,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tongban_hotline_dispatch.domain.segmenting import (
+from tongban_hotline_dispatch.domain.search_terms import (
     index_terms,
     is_prefix,
     query_terms,

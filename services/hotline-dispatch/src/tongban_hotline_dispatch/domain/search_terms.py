@@ -1,7 +1,7 @@
 """Chinese text to search terms: overlapping pairs of characters, and words of letters or digits.
 
 No dictionary: on real titles pairs find more than a segmenter's words do, because a title that was
-typed a little differently still shares most of its pairs (docs/adr/0013).
+typed a little differently still shares most of its pairs (docs/adr/0016).
 """
 
 import re
