@@ -1,7 +1,9 @@
 """HTTP in, HTTP out. Translates; decides nothing."""
 
 from tongban_hotline_dispatch.api import (
+    assessment,
     bulk,
+    exclusions,
     exports,
     imports,
     open311,
@@ -19,4 +21,8 @@ routers = (
     exports.router,
     open311.router,
     open311_staff.router,
+    assessment.router,
+    assessment.others,
+    exclusions.router,
+    exclusions.audits,
 )

@@ -1,15 +1,21 @@
 """The tables of the hotline and the only writers to them."""
 
+from tongban_hotline_dispatch.store.assessment import AssessmentNotFound, Assessments
 from tongban_hotline_dispatch.store.assignments import assignment
 from tongban_hotline_dispatch.store.complainants import Complainant, Complainants, complainant
+from tongban_hotline_dispatch.store.exclusions import ExclusionNotFound, Exclusions
 from tongban_hotline_dispatch.store.notes import Note, NoteKind, Notes, ticket_note
 from tongban_hotline_dispatch.store.open311 import open311_key, open311_news, open311_request
 from tongban_hotline_dispatch.store.reference import UnitNotFound, Units, metadata, unit
 from tongban_hotline_dispatch.store.tickets import TicketNotFound, Tickets, ticket, ticket_move
 
 __all__ = [
+    "AssessmentNotFound",
+    "Assessments",
     "Complainant",
     "Complainants",
+    "ExclusionNotFound",
+    "Exclusions",
     "Note",
     "NoteKind",
     "Notes",
