@@ -1,7 +1,7 @@
 """The assessment on PostgreSQL: every indicator by hand, exclusions, runs, and what others note."""
 
-from collections.abc import AsyncIterator, Callable
-from datetime import date, datetime, timedelta
+from collections.abc import AsyncIterator
+from datetime import datetime
 from decimal import Decimal
 from typing import Any
 from uuid import UUID
@@ -11,181 +11,36 @@ from sqlalchemy import delete
 
 from tongban_common import policies
 from tongban_common.db import Database
-from tongban_common.http import PageRequest
-from tongban_common.privacy import Signer
 from tongban_common.service import Kit
-from tongban_common.testing import Client, Clock
+from tongban_common.testing import Client
 from tongban_common.working_days import SHANGHAI
-from tongban_hotline_dispatch import operations
 from tongban_hotline_dispatch.domain.appeal import AppealType
-from tongban_hotline_dispatch.domain.asking import Decision, Request
 from tongban_hotline_dispatch.domain.assessment import Deduction, Indicator, UnknownInput
-from tongban_hotline_dispatch.domain.assignment import AskKind, Json, Reply
-from tongban_hotline_dispatch.domain.callback import Heard, Mark, Resolved
-from tongban_hotline_dispatch.domain.periods import Period
-from tongban_hotline_dispatch.domain.ticket import Ticket
-from tongban_hotline_dispatch.operations import Desk, Step, assessment
-from tongban_hotline_dispatch.operations.assessment import Wanted
+from tongban_hotline_dispatch.domain.assignment import AskKind
+from tongban_hotline_dispatch.operations import assessment
 from tongban_hotline_dispatch.store import Complainant
 from tongban_hotline_dispatch.store import assessment_reads as reading
-from tongban_hotline_dispatch.store.assessment import Noted, Run
 from tongban_hotline_dispatch.store.assessment_policy import ASSESSMENT
-from tongban_hotline_dispatch.store.assessment_reads import Asked, UnitLine
-from tongban_hotline_dispatch.store.reference import Unit, Units
+from tongban_hotline_dispatch.store.assessment_reads import Asked
 
-NOW = datetime(2026, 9, 21, 10, 0, tzinfo=SHANGHAI)
-LATER = datetime(2026, 10, 20, 10, 0, tzinfo=SHANGHAI)
-HOUR, DAY = timedelta(hours=1), timedelta(days=1)
-INSTANT = timedelta(microseconds=1)
-PERSON = Complainant(name="张三丰", phone="13812345678")
-GOOD = Heard(resolved=Resolved.YES, result=Mark.SATISFIED, process=Mark.SATISFIED)
-FAIR = Heard(resolved=Resolved.BASICALLY, result=Mark.BASICALLY, process=Mark.SATISFIED)
-BAD = Heard(resolved=Resolved.NO, result=Mark.DISSATISFIED, process=Mark.BASICALLY)
-SETTLED = Heard(
-    resolved=Resolved.NO,
-    result=Mark.DISSATISFIED,
-    process=Mark.BASICALLY,
-    no_redo="POLICY_FORBIDS",
+from .building import (
+    ASSESSMENTS,
+    BAD,
+    DAY,
+    FAIR,
+    GOOD,
+    HOUR,
+    INSTANT,
+    LATER,
+    NOW,
+    SETTLED,
+    Case,
+    Computed,
+    Opened,
+    behind,
+    noted,
+    two,
 )
-GROUNDS: dict[AskKind, dict[str, Json]] = {
-    AskKind.RETURN: {"reason": "非本单位职责", "citation": "三定规定", "suggested_unit": "A7"},
-    AskKind.EXTENSION: {"reason": "情况复杂", "citation": "条例", "amount": 3},
-    AskKind.SUSPENSION: {"reason": "送检", "pause_reason": "INSPECTION_APPRAISAL"},
-    AskKind.TERMINATION: {"reason": "诉求人失联"},
-}
-ASSESSMENTS = "/hotline/v1/assessments"
-
-Opened = Callable[..., Any]
-Computed = Callable[..., Any]
-
-
-class Case:
-    """One ticket on its way, each act at a moment of its own."""
-
-    def __init__(self, kit: Kit, ticket: Ticket, unit: str) -> None:
-        self.kit, self.ticket, self.unit = kit, ticket, unit
-
-    async def _go(self, at: datetime, act: Callable[[Any, Any, Any], Any]) -> None:
-        rules = await operations.rules_at(self.kit, now=at)
-        async with self.kit.db.transaction() as tx:
-            self.ticket = await act(tx, rules, at)
-
-    def _step(self, unit: str | None) -> Step:
-        return Step(ticket_id=self.ticket.id, actor="x-1", unit=unit)
-
-    async def sign(self, at: datetime) -> None:
-        step = self._step(self.unit)
-        await self._go(
-            at, lambda tx, rules, now: operations.sign(tx, step=step, rules=rules, now=now)
-        )
-
-    async def reply(self, at: datetime, *, is_resolved: bool = True) -> None:
-        step = self._step(self.unit)
-        answer = Reply(internal="已修复", public="已修复", is_resolved=is_resolved)
-        await self._go(
-            at,
-            lambda tx, rules, now: operations.reply(
-                tx, step=step, answer=answer, rules=rules, now=now
-            ),
-        )
-
-    async def assign(self, at: datetime, unit: str) -> None:
-        step = self._step(None)
-        self.unit = unit
-        await self._go(
-            at,
-            lambda tx, rules, now: operations.assign(
-                tx, step=step, unit_code=unit, rules=rules, now=now
-            ),
-        )
-
-    async def desk(
-        self, at: datetime, act: Callable[[Desk], Any], *, by_unit: bool = False
-    ) -> None:
-        step = self._step(self.unit if by_unit else None)
-        await self._go(at, lambda tx, rules, now: act(Desk(tx, step=step, rules=rules, now=now)))
-
-    async def contact(self, at: datetime) -> None:
-        await self.desk(at, lambda desk: desk.contact(), by_unit=True)
-
-    async def ask(self, at: datetime, kind: AskKind, *, granted: bool) -> None:
-        asked = Request(kind=kind, by="u-1", grounds=GROUNDS[kind])
-        decision = Decision(kind=kind, is_granted=granted, by="d-1", is_told=True)
-        await self.desk(at, lambda desk: desk.ask(asked), by_unit=True)
-        await self.desk(at + HOUR, lambda desk: desk.decide(decision))
-
-    async def called_back(self, at: datetime, heard: Heard | None) -> None:
-        await self.desk(at, lambda desk: desk.pass_review())
-        if heard is not None:
-            await self.desk(at + HOUR, lambda desk: desk.call_back(heard))
-            return
-        for _ in range(3):
-            await self.desk(at + HOUR, lambda desk: desk.attempt_callback())
-        await self.desk(at + HOUR, lambda desk: desk.give_up_callback())
-
-    async def whole(self, heard: Heard | None, *, contacts: bool = True) -> "Case":
-        """Signed and contacted in an hour each, replied in a day, called back."""
-        at = self.ticket.assigned_at or NOW
-        await self.sign(at + HOUR)
-        if contacts:
-            await self.contact(at + 2 * HOUR)
-        await self.reply(at + DAY)
-        await self.called_back(at + DAY + HOUR, heard)
-        return self
-
-
-@pytest.fixture(autouse=True)
-async def _more_units(db: Database, clock: Clock) -> None:
-    clock.now = LATER
-    async with db.transaction() as tx:
-        for code, level in (("A8", "city"), ("T1", "township"), ("P1", "city")):
-            await Units(tx).keep(Unit(code=code, name=f"{code}单位", level=level, is_active=True))
-
-
-@pytest.fixture
-def opened(kit: Kit, filed: Any) -> Opened:
-    async def make(at: datetime = NOW, unit: str = "A3", **more: Any) -> Case:
-        return Case(kit, await filed(at, unit=unit, **{"person": PERSON, **more}), unit)
-
-    return make
-
-
-@pytest.fixture
-def computed(kit: Kit) -> Computed:
-    """A run, and each unit's line in it."""
-
-    async def run(
-        code: str = "2026-09", *, at: datetime = LATER, version: int | None = None
-    ) -> tuple[Run, dict[str, UnitLine]]:
-        period = Period.of(code)
-        standard = await assessment.standard_of(kit, period.ends_on, version)
-        async with kit.db.transaction() as tx:
-            _, made = await assessment.assess_or_recompute(
-                tx, period=period, wanted=Wanted(actor="s-1"), standard=standard, now=at
-            )
-        async with kit.db.reading() as reads:
-            lines = await reading.unit_lines(reads, made.id, unit_code=None)
-        return made, {line.unit_code: line for line in lines}
-
-    return run
-
-
-def two(line: UnitLine, measure: str) -> tuple[int | None, int] | None:
-    found = line.figures.get(measure)
-    return None if found is None else (found.numerator, found.denominator)
-
-
-async def noted(kit: Kit, *facts: tuple[str, str], unit: str = "A3") -> None:
-    async with kit.db.transaction() as tx:
-        for kind, ref in facts:
-            fact = Noted(kind=kind, unit_code=unit, on_day=date(2026, 9, 15), ref=ref)
-            await assessment.note_input(tx, fact, by="test", now=NOW)
-
-
-async def behind(kit: Kit, run: Run, asked: Asked, limit: int = 50) -> list[Any]:
-    page = PageRequest(limit, None, Signer("x" * 32, purpose="cursor"), "")
-    async with kit.db.reading() as reads:
-        return await reading.behind(reads, run.id, asked, page)
 
 
 async def at_the_last_instant(case: Case) -> None:
