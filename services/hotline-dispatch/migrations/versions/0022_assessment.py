@@ -195,6 +195,10 @@ STATEMENTS = (
     )
     """,
     """
+    CREATE INDEX ix_ticket_redone ON ticket (registered_at)
+    WHERE rework_rounds > 0 OR phase IS NOT NULL
+    """,
+    """
     CREATE INDEX ix_assignment_due ON assignment (due_at) WHERE role = 'lead'
     """,
 )
@@ -220,5 +224,6 @@ def upgrade() -> None:
 
 def downgrade() -> None:
     op.execute("DROP INDEX ix_assignment_due")
+    op.execute("DROP INDEX ix_ticket_redone")
     for table in reversed(TABLES):
         op.execute(f"DROP TABLE {table}")

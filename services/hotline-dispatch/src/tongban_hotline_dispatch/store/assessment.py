@@ -36,9 +36,15 @@ from tongban_hotline_dispatch.domain.periods import Period
 from tongban_hotline_dispatch.store.assessment_items import COLLECT, SUM_UP, WORDS
 from tongban_hotline_dispatch.store.assignments import assignment
 from tongban_hotline_dispatch.store.reference import metadata
+from tongban_hotline_dispatch.store.tickets import ticket
 
 _MOMENT = DateTime(timezone=True)
 Index("ix_assignment_due", assignment.c.due_at, postgresql_where=text("role = 'lead'"))
+Index(
+    "ix_ticket_redone",
+    ticket.c.registered_at,
+    postgresql_where=text("rework_rounds > 0 OR phase IS NOT NULL"),
+)
 assessment = Table(
     "assessment",
     metadata,

@@ -2,7 +2,8 @@
 
 Read from tickets, assignments and their history as they stand at the run (ADR 0020). The k-th lead
 of a ticket owns the moves from the k-th assigning one up to the next. `due` is the deadline of its
-first reply with every extension: a rework has a limit of its own, which is another matter.
+first reply with every extension: a rework has a limit of its own, which is another matter; as that
+may end before the first one would have, tickets done again are looked at whatever they are due.
 """
 
 from collections.abc import Mapping
@@ -28,7 +29,10 @@ lead AS (
   FROM assignment a
   WHERE a.role = 'lead' AND a.ticket_id IN (
     SELECT ticket_id FROM assignment
-    WHERE role = 'lead' AND due_at >= :starts_at AND assigned_at < :ends_at)
+    WHERE role = 'lead' AND due_at >= :starts_at AND assigned_at < :ends_at
+    UNION
+    SELECT id FROM ticket WHERE (rework_rounds > 0 OR phase IS NOT NULL)
+      AND registered_at >= :starts_at - interval '2 years' AND registered_at < :ends_at)
   WINDOW whole AS (PARTITION BY a.ticket_id ORDER BY a.no)
 ),
 share AS (
