@@ -9,7 +9,7 @@ from uuid import UUID
 from fastapi import Path, Query, Response
 from pydantic import BaseModel, Field
 
-from tongban_common.auth import NotPermitted, Principal, require
+from tongban_common.auth import Principal, require
 from tongban_common.bodies import Body
 from tongban_common.http import (
     ChangedMeanwhile,
@@ -268,7 +268,7 @@ async def read_unit(
     no: RunNo = None,
     who: Principal = require("assessment:read"),
 ) -> UnitInFull:
-    check_own(who, unit_code)
+    assessment.check_own(who, unit_code)
     _, run = await reading.run_of(reads, assessment_id, no)
     lines = await reading.unit_lines(reads, run.id, unit_code=unit_code)
     if not lines:
@@ -295,7 +295,7 @@ async def behind(
     no: RunNo = None,
     who: Principal = require("assessment:read"),
 ) -> BehindPage:
-    check_own(who, unit_code)
+    assessment.check_own(who, unit_code)
     _, run = await reading.run_of(reads, assessment_id, no)
     asked = Asked(
         unit_code=unit_code,
@@ -355,13 +355,6 @@ async def put_into_group(
     await assessment.put_into_group(
         tx, unit_code=unit_code, group=body.group, standard=standard, by=who.subject, now=now
     )
-
-
-def check_own(who: Principal, unit_code: str) -> None:
-    """Raises NotPermitted for another unit's figures."""
-    mine = acts_for(who)
-    if mine is not None and mine != unit_code:
-        raise NotPermitted("只能查看本单位的考核")
 
 
 def _run_view(assessed: Assessed, run: Run) -> RunView:

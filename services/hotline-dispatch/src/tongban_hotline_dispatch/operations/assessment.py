@@ -6,6 +6,7 @@ from datetime import date, datetime
 from uuid import UUID
 
 from tongban_common import audit
+from tongban_common.auth import NotPermitted, Principal
 from tongban_common.clock import new_id
 from tongban_common.db import Transaction
 from tongban_common.errors import RuleViolation
@@ -25,6 +26,7 @@ from tongban_hotline_dispatch.domain.assessment import (
 )
 from tongban_hotline_dispatch.domain.periods import Period
 from tongban_hotline_dispatch.events.assessment import AssessedUnit, AssessmentFinished
+from tongban_hotline_dispatch.operations.access import acts_for
 from tongban_hotline_dispatch.store import Units
 from tongban_hotline_dispatch.store.assessment import Assessed, Assessments, Noted, Run
 from tongban_hotline_dispatch.store.assessment_policy import ASSESSMENT
@@ -114,6 +116,13 @@ async def put_into_group(
     await Units(tx).active(unit_code)
     await Assessments(tx).group(unit_code, group)
     await audit.record(tx, actor=by, action="assessment.grouped", subject=unit_code, at=now)
+
+
+def check_own(who: Principal, unit_code: str) -> None:
+    """Raises NotPermitted for another unit's figures."""
+    mine = acts_for(who)
+    if mine is not None and mine != unit_code:
+        raise NotPermitted("只能查看本单位的考核")
 
 
 async def _run(

@@ -1,5 +1,5 @@
 """What people look at. Translates; decides nothing."""
 
-from tongban_hotline_dispatch.pages import tickets
+from tongban_hotline_dispatch.pages import assessment, tickets
 
-routers = (tickets.router,)
+routers = (tickets.router, assessment.router)
