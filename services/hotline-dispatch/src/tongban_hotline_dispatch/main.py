@@ -17,16 +17,29 @@ from tongban_common.clock import utc_now
 from tongban_common.errors import Refusal
 from tongban_common.privacy import mask_text
 from tongban_common.service import Kit, Service
+from tongban_common.web.filters import number, percent
 from tongban_common.working_days import SHANGHAI
 from tongban_hotline_dispatch import api, consumers, events, operations, pages, store, timers
 from tongban_hotline_dispatch.commands import Bench, catalogues, decisions, knowledge, training
+from tongban_hotline_dispatch.domain.assessment import Indicator
+from tongban_hotline_dispatch.domain.periods import Period
 from tongban_hotline_dispatch.domain.process_document import as_markdown, as_mermaid
-from tongban_hotline_dispatch.operations import Outcome, Report, likeness_files, open311, redating
+from tongban_hotline_dispatch.operations import (
+    Outcome,
+    Report,
+    assessment,
+    likeness_files,
+    open311,
+    redating,
+)
 from tongban_hotline_dispatch.operations.matters import first_catalogue
 from tongban_hotline_dispatch.operations.redating import Redated
 from tongban_hotline_dispatch.operations.suggesting import Suggester
 from tongban_hotline_dispatch.operations.supervision_timers import look_round
 from tongban_hotline_dispatch.settings import HotlineSettings
+from tongban_hotline_dispatch.store.assessment import Run
+from tongban_hotline_dispatch.store.assessment_policy import ASSESSMENT
+from tongban_hotline_dispatch.store.assessment_reads import UnitLine, unit_lines
 from tongban_hotline_dispatch.store.contacts_rules import CONTACTS
 from tongban_hotline_dispatch.store.desks import DESKS
 from tongban_hotline_dispatch.store.exports import EXPORT
@@ -62,6 +75,7 @@ SERVICE = Service(
         SUPERVISION,
         LIKENESS,
         SURGE,
+        ASSESSMENT,
     ),
     state=lambda kit: {"suggester": Suggester(kit)},
     furnishing=lambda kit: first_catalogue(kit, now=utc_now()),
@@ -90,6 +104,14 @@ def commands_of(settings_of: SettingsSource = settings_from_environment) -> type
     made.add_typer(_key_commands(settings_of), name="open311-key")
     made.add_typer(_supervision_commands(settings_of), name="supervision")
     _likeness_commands(made)
+
+    @made.command()
+    def assess(
+        period: Annotated[str, typer.Argument(help="2026-09-21, 2026-09, 2026Q3 or 2026")],
+        policy_version: Annotated[int | None, typer.Option(min=1)] = None,
+    ) -> None:
+        """Compute a period's assessment, or compute it again: a new run, the old ones stay."""
+        _show_assessed(_run(settings_of, lambda kit: _assess(kit, period, policy_version)))
 
     @made.command()
     def process(
@@ -164,6 +186,35 @@ def _read(file: Path) -> list[likeness_files.Message]:
     except Refusal as refusal:
         Console(stderr=True).print(refusal.message, style="red", markup=False)
         raise typer.Exit(1) from None
+
+
+async def _assess(kit: Kit, code: str, policy_version: int | None) -> tuple[Run, list[UnitLine]]:
+    now = utc_now()
+    period = Period.of(code)
+    standard = await assessment.standard_of(kit, period.ends_on, policy_version)
+    async with kit.db.transaction() as tx:
+        wanted = assessment.Wanted(actor="assess")
+        _, run = await assessment.assess_or_recompute(
+            tx, period=period, wanted=wanted, standard=standard, now=now
+        )
+    async with kit.db.reading() as reads:
+        return run, await unit_lines(reads, run.id, unit_code=None)
+
+
+def _show_assessed(found: tuple[Run, list[UnitLine]]) -> None:
+    run, lines = found
+    rates = (Indicator.ON_TIME_CLOSE, Indicator.RESOLUTION, Indicator.SATISFACTION)
+    table = Table("分组", "单位", "到期", "按时办结率", "解决率", "满意率", "得分", "档次")
+    for each in lines:
+        due = each.figures.get(Indicator.ON_TIME_CLOSE)
+        shown = [percent(f.rate if (f := each.figures.get(name)) else None) for name in rates]
+        count = str(due.denominator if due else 0)
+        table.add_row(
+            each.group, each.unit_name, count, *shown, number(each.total), each.tier or "不评档"
+        )
+    out = Console(soft_wrap=True)
+    out.print(f"第{run.no}次核算，考核办法第{run.policy_version}版", highlight=False)
+    out.print(table)
 
 
 def _key_commands(settings_of: SettingsSource) -> typer.Typer:

@@ -1,11 +1,13 @@
 """HTTP in, HTTP out. Translates; decides nothing."""
 
 from tongban_hotline_dispatch.api import (
+    assessment,
     bulk,
     contact_rounds,
     contacts,
     dispatching,
     dispositions,
+    exclusions,
     exports,
     hot_issues,
     imports,
@@ -44,4 +46,8 @@ routers = (
     knowledge.router,
     knowledge_duties.router,
     supervision.router,
+    assessment.router,
+    assessment.others,
+    exclusions.router,
+    exclusions.audits,
 )

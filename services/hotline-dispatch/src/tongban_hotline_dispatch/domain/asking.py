@@ -296,9 +296,11 @@ def _phased(ticket: Ticket, share: Assignment, asked: Ask, rules: Rules, at: dat
     measures = str(asked.grounds["measures"])
     end = datetime.combine(promised, time.max, tzinfo=SHANGHAI)
     stage = rules.capped(rules.stage_term("tracker", ticket.appeal, at), end)
-    deed = Deed(
-        act=Act.PHASE, unit_code=share.unit_code, facts={"promised_on": promised.isoformat()}
-    )
+    facts = {
+        "promised_on": promised.isoformat(),
+        "reply_due": share.reply_term.due_at.isoformat(),
+    }
+    deed = Deed(act=Act.PHASE, unit_code=share.unit_code, facts=facts)
     moved = ticket.moved(deed, Status.PHASED, rules, at, stage=stage)
     answered = share.answered(Reply.of(measures), at=at).moved(Act.PHASE)
     return replace(

@@ -4,7 +4,7 @@ from dataclasses import replace
 from datetime import datetime
 
 from tongban_common.errors import Conflict, RuleViolation
-from tongban_hotline_dispatch.domain.assignment import Assignment, Clock
+from tongban_hotline_dispatch.domain.assignment import Assignment, Clock, Json
 from tongban_hotline_dispatch.domain.callback import Callback, Cause, Heard, Resolved
 from tongban_hotline_dispatch.domain.moves import OPEN_STATES, Act, State, Status
 from tongban_hotline_dispatch.domain.rules import Rules
@@ -67,11 +67,12 @@ def call_back(ticket: Ticket, heard: Heard, rules: Rules, at: datetime) -> Ticke
     if heard.no_redo is not None:
         rules.process.no_redo_reason(heard.no_redo)
     if ticket.status is not Status.CALLBACK:
-        noted = ticket.noted(Deed(act=Act.CALL_BACK, unit_code=ticket.unit_code))
+        deed = Deed(act=Act.CALL_BACK, unit_code=ticket.unit_code, facts=_said(ticket, heard))
+        noted = ticket.noted(deed)
         return replace(noted, is_supervised=ticket.is_supervised or heard.needs_redo)
     if heard.needs_redo:
-        return _redone(ticket, Act.CALL_BACK, rules, at)
-    deed = Deed(act=Act.CALL_BACK, unit_code=ticket.unit_code)
+        return _redone(ticket, Act.CALL_BACK, rules, at, heard=heard)
+    deed = Deed(act=Act.CALL_BACK, unit_code=ticket.unit_code, facts=_said(ticket, heard))
     return _closed(ticket, deed, rules, at)
 
 
@@ -88,7 +89,8 @@ def lapse_callback(ticket: Ticket, rules: Rules, at: datetime, *, in_time: bool)
 
 def close(ticket: Ticket, heard: Heard | None, rules: Rules, at: datetime) -> Ticket:
     """办结 with the callback's result, or without where the policy exempts. Raises CallbackDue."""
-    deed = Deed(act=Act.CLOSE, unit_code=ticket.unit_code)
+    facts = {} if heard is None else _said(ticket, heard)
+    deed = Deed(act=Act.CLOSE, unit_code=ticket.unit_code, facts=facts)
     moved = _closed(ticket, deed, rules, at)
     if heard is not None:
         if heard.no_redo is not None:
@@ -131,11 +133,14 @@ def _closed(ticket: Ticket, deed: Deed, rules: Rules, at: datetime) -> Ticket:
     return replace(finished, closed_at=at)
 
 
-def _redone(ticket: Ticket, act: Act, rules: Rules, at: datetime) -> Ticket:
+def _redone(
+    ticket: Ticket, act: Act, rules: Rules, at: datetime, *, heard: Heard | None = None
+) -> Ticket:
     """重办, or a hard case once the rounds are used up."""
     has_rounds = ticket.rework_rounds < rules.process.counts.rework_rounds
     target = Status.REWORK if has_rounds else Status.HARD_CASE
-    deed = Deed(act=act, unit_code=ticket.unit_code, facts={"round": ticket.rework_rounds})
+    facts = {"round": ticket.rework_rounds, **(_said(ticket, heard) if heard else {})}
+    deed = Deed(act=act, unit_code=ticket.unit_code, facts=facts)
     moved = ticket.moved(deed, target, rules, at)
     if not has_rounds:
         return replace(moved, is_supervised=True)
@@ -147,6 +152,16 @@ def _sent_back(ticket: Ticket, act: Act, rules: Rules, at: datetime) -> Ticket:
     term = rules.stage_term("rework", ticket.appeal, at)
     again = replace(lead.moved(act, State.REWORK), reply_term=term, replied_at=None)
     return ticket.with_assignment(again)
+
+
+def _said(ticket: Ticket, heard: Heard) -> dict[str, Json]:
+    """The answers in the history: a later callback takes the place of this one on the ticket."""
+    answer = ticket.answer if ticket.replied_at is not None else None
+    return {
+        "resolved": heard.resolved.value,
+        "result": heard.result.value,
+        "claimed": None if answer is None else answer.is_resolved,  # what the unit had said
+    }
 
 
 def _lead_of(ticket: Ticket) -> Assignment:

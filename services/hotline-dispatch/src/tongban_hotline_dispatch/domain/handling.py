@@ -4,7 +4,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 
 from tongban_common.errors import Conflict, RuleViolation
-from tongban_hotline_dispatch.domain.assignment import Assignment, Clock, Reply, Role
+from tongban_hotline_dispatch.domain.assignment import Assignment, Clock, Json, Reply, Role
 from tongban_hotline_dispatch.domain.closing import reviewed
 from tongban_hotline_dispatch.domain.moves import OPEN_STATES, Act, IllegalMove, State, Status
 from tongban_hotline_dispatch.domain.rules import Rules
@@ -93,7 +93,10 @@ def reply(ticket: Ticket, unit: str | None, answer: Reply, rules: Rules, at: dat
     if is_lead:
         passes = rules.process.passes_alone(ticket.appeal) and not ticket.exemption(rules.process)
         target = Status.CALLBACK if passes else Status.REPLIED
-        moved = ticket.moved(Deed(act=act, unit_code=share.unit_code), target, rules, at)
+        # what the assessment reads when a later round has put another term in its place
+        due: dict[str, Json] = {"reply_due": share.reply_term.due_at.isoformat()}
+        deed = Deed(act=act, unit_code=share.unit_code, facts=due)
+        moved = ticket.moved(deed, target, rules, at)
     else:
         passes = False
         facts = {"role": share.role.value, "is_overdue": share.reply_term.has_run_out(at=at)}

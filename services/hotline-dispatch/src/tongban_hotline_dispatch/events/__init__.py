@@ -2,6 +2,7 @@
 
 from tongban_common.events import Event
 from tongban_hotline_dispatch.events import (
+    assessment,
     contacts,
     dispositions,
     handling,
@@ -19,4 +20,5 @@ PUBLISHED: tuple[type[Event], ...] = (
     *supervision.PUBLISHED,
     *likeness.PUBLISHED,
     *dispositions.PUBLISHED,
+    *assessment.PUBLISHED,
 )

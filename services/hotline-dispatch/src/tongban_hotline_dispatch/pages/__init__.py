@@ -1,6 +1,7 @@
 """What people look at. Translates; decides nothing."""
 
 from tongban_hotline_dispatch.pages import (
+    assessment,
     contacts,
     desks,
     dispatcher,
@@ -30,4 +31,5 @@ routers = (
     hot_issues.router,
     dispositions.router,
     likeness.router,
+    assessment.router,
 )

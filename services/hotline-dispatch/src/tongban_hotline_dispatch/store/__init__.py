@@ -1,11 +1,13 @@
 """The tables of the hotline and the only writers to them."""
 
+from tongban_hotline_dispatch.store.assessment import AssessmentNotFound, Assessments
 from tongban_hotline_dispatch.store.assignments import assignment
 from tongban_hotline_dispatch.store.complainants import Complainant, Complainants, complainant
 from tongban_hotline_dispatch.store.contact_rounds import Rounds
 from tongban_hotline_dispatch.store.contacts import Contacts
 from tongban_hotline_dispatch.store.desks import board_tally
 from tongban_hotline_dispatch.store.dispatching import dispatch_catalogue, dispatch_rule
+from tongban_hotline_dispatch.store.exclusions import ExclusionNotFound, Exclusions
 from tongban_hotline_dispatch.store.hot_issues import hot_issue
 from tongban_hotline_dispatch.store.knowledge import Items
 from tongban_hotline_dispatch.store.knowledge_duties import Duties
@@ -22,10 +24,14 @@ from tongban_hotline_dispatch.store.supervision_cards import supervision_card
 from tongban_hotline_dispatch.store.tickets import TicketNotFound, Tickets, ticket, ticket_move
 
 __all__ = [
+    "AssessmentNotFound",
+    "Assessments",
     "Complainant",
     "Complainants",
     "Contacts",
     "Duties",
+    "ExclusionNotFound",
+    "Exclusions",
     "Items",
     "Note",
     "NoteKind",
