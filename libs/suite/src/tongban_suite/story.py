@@ -29,7 +29,8 @@ from tongban_evaluation.store.rectifications import rectification
 from tongban_evaluation.store.reviews import invitation
 from tongban_hotline_dispatch import operations as hotline
 from tongban_hotline_dispatch.domain.appeal import Appeal, AppealType, Channel, Urgency
-from tongban_hotline_dispatch.domain.assignment import Reply
+from tongban_hotline_dispatch.domain.asking import Request
+from tongban_hotline_dispatch.domain.assignment import AskKind, Reply
 from tongban_hotline_dispatch.domain.callback import Heard, Mark, Resolved
 from tongban_hotline_dispatch.store import Complainant
 from tongban_intake import operations as intake
@@ -50,6 +51,28 @@ CONFIRMED = 0.7  # the share of the ledger's leads that an inspector confirms
 _ATTRIBUTED = "S3-3"  # 超过承诺时限，须归责
 _ACTOR = "demo"
 _REPLY = Reply.of("您反映的问题已现场核实并处理，感谢您的监督。")
+# What lies on the desks as the demo opens: how far a matter of the last hours has come.
+_DESKS = (
+    *(("waits", Urgency.CRITICAL), ("waits", Urgency.URGENT), ("waits", Urgency.NORMAL)) * 2,
+    *(("return", Urgency.NORMAL), ("extension", Urgency.NORMAL), ("replied", Urgency.NORMAL)) * 2,
+    *(("signed", Urgency.URGENT), ("called", Urgency.NORMAL)) * 2,
+)
+_ASKED = {
+    "return": Request(
+        kind=AskKind.RETURN,
+        by=_ACTOR,
+        grounds={
+            "reason": "所涉路段由市政部门养护，不属于本单位职责",
+            "citation": "机构职能编制规定",
+            "suggested_unit": "TRAFFIC",
+        },
+    ),
+    "extension": Request(
+        kind=AskKind.EXTENSION,
+        by=_ACTOR,
+        grounds={"reason": "须会同产权单位开挖检修", "citation": "工单办理规定", "amount": 3},
+    ),
+}
 _HEARD = Heard(resolved=Resolved.YES, result=Mark.SATISFIED, process=Mark.SATISFIED)
 
 
@@ -111,7 +134,7 @@ class Story:
         self, simulation: Simulation, until: datetime, after_each: Callable[[int], object]
     ) -> None:
         """Day by day: first what falls due, then what the lanes have on it."""
-        self._plan()
+        self._plan(until)
         for number in range(1, DAYS + 2):
             day = datetime.combine(self._starts_on + timedelta(days=number), time(), SHANGHAI)
             ends_at = min(day, until)
@@ -123,7 +146,7 @@ class Story:
             await simulation.advance(ends_at)
             after_each(number)
 
-    def _plan(self) -> None:
+    def _plan(self, until: datetime) -> None:
         for lane, times, begin in (
             (self._tickets, TICKETS, self._ticket),
             (self._cases, CASES, self._case),
@@ -133,31 +156,40 @@ class Story:
         for week in range(1, DAYS // 7 + 1):
             friday = self._starts_on + timedelta(days=7 * week - 1)
             self._ledger.at(datetime.combine(friday, time(16), SHANGHAI), self._inspect)
+        for number, (stage, urgency) in enumerate(_DESKS):
+            moment = until - timedelta(minutes=12 * (len(_DESKS) - number))
+            self._tickets.at(moment, partial(self._on_a_desk, stage, urgency))
+
+    async def _on_a_desk(self, stage: str, urgency: Urgency, now: datetime) -> None:
+        """One of the last hours, left where somebody has to do the next thing."""
+        chance = self._tickets.chance
+        helps = [each for each in self._appeals if each.type is AppealType.HELP]
+        appeal = chance.choice(helps)
+        ticket_id = await self._register(appeal, urgency, now)
+        rules = await hotline.rules_at(self._hotline, now=now)
+        step = hotline.Step(ticket_id=ticket_id, actor=_ACTOR)
+        async with self._hotline.db.transaction() as tx:
+            desk = hotline.Desk(tx, step=step, rules=rules, now=now)
+            if stage == "waits":
+                return
+            await hotline.assign(tx, step=step, unit_code=appeal.unit, rules=rules, now=now)
+            if stage == "return":
+                await desk.ask(_ASKED[stage])
+                return
+            await hotline.sign(tx, step=step, rules=rules, now=now)
+            if stage in _ASKED:
+                await desk.ask(_ASKED[stage])
+            if stage in {"replied", "called"}:
+                await hotline.reply(tx, step=step, answer=_REPLY, rules=rules, now=now)
+            if stage == "called":
+                await desk.pass_review()
 
     async def _ticket(self, now: datetime) -> None:
         lane, chance = self._tickets, self._tickets.chance
         appeal = chance.choice(self._appeals)
         rules = await hotline.rules_at(self._hotline, now=now)
-        new = hotline.Registration(
-            ticket_id=new_id(now),
-            query_code=hotline.new_query_code(),
-            appeal=Appeal(
-                channel=chance.choice(list(Channel)[:6]),
-                channel_order_no=None,
-                matter_code=None,
-                appeal_type=appeal.type,
-                urgency=Urgency.NORMAL,
-                title=appeal.title,
-                content=appeal.content,
-            ),
-            person=Complainant(name=_name(chance), phone=_phone(chance)),
-            actor=_ACTOR,
-        )
-        async with self._hotline.db.transaction() as tx:
-            await hotline.register(
-                tx, new=new, rules=rules, sealer=Sealer(self._hotline.secret), now=now
-            )
-        step = hotline.Step(ticket_id=new.ticket_id, actor=_ACTOR)
+        ticket_id = await self._register(appeal, Urgency.NORMAL, now)
+        step = hotline.Step(ticket_id=ticket_id, actor=_ACTOR)
         later = now + timedelta(minutes=chance.randint(5, 40))
 
         async def assign(then: datetime) -> None:
@@ -184,9 +216,33 @@ class Story:
             rules = await hotline.rules_at(self._hotline, now=then)
             async with self._hotline.db.transaction() as tx:
                 await hotline.close(tx, step=step, rules=rules, now=then, heard=_HEARD)
-            self._invited(chance, new.ticket_id, then)
+            self._invited(chance, ticket_id, then)
 
         lane.at(later, assign)
+
+    async def _register(self, appeal: _Appeal, urgency: Urgency, now: datetime) -> UUID:
+        chance = self._tickets.chance
+        new = hotline.Registration(
+            ticket_id=new_id(now),
+            query_code=hotline.new_query_code(),
+            appeal=Appeal(
+                channel=chance.choice(list(Channel)[:6]),
+                channel_order_no=None,
+                matter_code=None,
+                appeal_type=appeal.type,
+                urgency=urgency,
+                title=appeal.title,
+                content=appeal.content,
+            ),
+            person=Complainant(name=_name(chance), phone=_phone(chance)),
+            actor=_ACTOR,
+        )
+        rules = await hotline.rules_at(self._hotline, now=now)
+        async with self._hotline.db.transaction() as tx:
+            await hotline.register(
+                tx, new=new, rules=rules, sealer=Sealer(self._hotline.secret), now=now
+            )
+        return new.ticket_id
 
     async def _case(self, now: datetime) -> None:
         lane, chance = self._cases, self._cases.chance
