@@ -15,7 +15,7 @@ from .history import Fact
 TABLES: Mapping[str, tuple[str, ...]] = {
     "hotline": ("unit",),
     "evaluation": ("unit", "invitation"),
-    "scoring": ("unit", "service_window", "staff", "entry", "activity"),
+    "scoring": ("unit", "service_window", "staff", "entry", "activity", "hotline_result"),
 }
 REPLACED = frozenset({"unit", "service_window", "staff"})  # the last event of a code wins
 
@@ -26,6 +26,9 @@ _KEYS: Mapping[str, Callable[[Mapping[str, Any]], str]] = {
     "invitation": lambda row: f"invitation:{row['matter_kind']}:{row['matter_id']}",
     "entry": lambda row: f"entry:{row['source']}",
     "activity": lambda row: f"activity:{row['day']}",
+    "hotline_result": lambda row: (
+        f"hotline_result:{row['assessment_id']}:{row['run']}:{row['unit_code']}"
+    ),
 }
 
 
@@ -51,6 +54,11 @@ def _handled(fact: Fact) -> list[str]:
 
 def _entry_if(name: str, holds: Callable[[Any], bool]) -> Callable[[Fact], list[str]]:
     return lambda fact: _entry(fact) if holds(fact.data.get(name)) else []
+
+
+def _assessed(fact: Fact) -> list[str]:
+    run = f"hotline_result:{fact.subject}:{fact.data['run']}"
+    return [f"{run}:{unit['unit_code']}" for unit in fact.data["units"]]
 
 
 def _ticket_missed(fact: Fact) -> list[str]:
@@ -82,6 +90,7 @@ EXPECTED: Mapping[tuple[str, str], Callable[[Fact], list[str]]] = {
     ("scoring", "tongban.hotline.ticket-replied.v1"): _entry_if(
         "overdue_working_days", lambda days: days > 1
     ),
+    ("scoring", "tongban.hotline.assessment-finished.v1"): _assessed,
     ("scoring", "tongban.evaluation.rectification-closed.v1"): _entry_if(
         "is_substantiated", lambda is_so: is_so is True
     ),

@@ -53,6 +53,7 @@ async def test_two_people_publish_and_the_fact_is_announced(
                 "index_no": published.index_no,
                 "title": "2026年第2季度政务服务窗口考核通报",
                 "period_code": "2026Q2",
+                "kind": "windows",
             },
         )
     ]

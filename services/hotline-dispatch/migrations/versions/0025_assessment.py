@@ -48,10 +48,7 @@ STATEMENTS = (
       group_code TEXT NOT NULL,
       reason TEXT,
       counts JSONB NOT NULL,
-      CONSTRAINT pk_assessment_item PRIMARY KEY (run_id, unit_code, ref, no),
-      CONSTRAINT fk_assessment_item_run_id_assessment_run FOREIGN KEY(run_id)
-        REFERENCES assessment_run (id),
-      CONSTRAINT fk_assessment_item_ticket_id_ticket FOREIGN KEY(ticket_id) REFERENCES ticket (id)
+      CONSTRAINT pk_assessment_item PRIMARY KEY (run_id, unit_code, ref, no)
     )
     """,
     """

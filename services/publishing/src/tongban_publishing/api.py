@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Sequence
+from dataclasses import asdict
 from datetime import UTC, date, datetime
 from typing import Annotated
 from uuid import UUID
@@ -30,6 +31,7 @@ from tongban_publishing import operations, queries
 from tongban_publishing.domain.bulletin import (
     Bulletin,
     IllegalMove,
+    Kind,
     ReasonMissing,
     SamePerson,
     Status,
@@ -56,6 +58,7 @@ class WithdrawRequest(Body):
 
 class BulletinView(BaseModel):
     id: UUID
+    kind: Kind
     title: str
     period_code: str
     starts_on: date
@@ -70,6 +73,7 @@ class BulletinView(BaseModel):
     def of(cls, bulletin: Bulletin) -> "BulletinView":
         return cls(
             id=bulletin.id,
+            kind=bulletin.kind,
             title=bulletin.title,
             period_code=bulletin.period_code,
             starts_on=bulletin.starts_on,
@@ -91,8 +95,22 @@ class ScoreView(BaseModel):
     rank: int | None
 
 
+class ResultView(BaseModel):
+    """A unit of the hotline's assessment."""
+
+    unit_name: str
+    group: str
+    tier: str | None
+    rank: int | None
+    listed: str | None
+    indicators: dict[str, str | None]
+    needs_rectification: bool
+
+
 class WholeBulletin(BulletinView):
     scores: list[ScoreView]
+    results: list[ResultView]
+    labels: dict[str, str]
 
 
 class PageView(BaseModel):
@@ -114,9 +132,12 @@ async def list_published(page: Paged, reads: Reads) -> PageView:
 async def read(bulletin_id: BulletinId, response: Response, reads: Reads) -> WholeBulletin:
     bulletin = await queries.one_public(reads, bulletin_id)
     lines = await queries.scores(reads, bulletin_id)
+    results = await queries.results(reads, bulletin_id)
     tag(response, bulletin.version)
     return WholeBulletin(
         **BulletinView.of(bulletin).model_dump(),
+        results=[ResultView(**asdict(each)) for each in results],
+        labels=dict(bulletin.labels),
         scores=[
             ScoreView(
                 scorecard_id=each.scorecard_id,

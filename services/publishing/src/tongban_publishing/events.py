@@ -6,6 +6,7 @@ from uuid import UUID
 from pydantic import AwareDatetime
 
 from tongban_common.events import Event
+from tongban_publishing.domain.bulletin import Kind
 
 BULLETIN = "tongban.publishing.bulletin.v1"
 
@@ -25,6 +26,7 @@ class BulletinPublished(_OfBulletin):
     index_no: str
     title: str
     period_code: str
+    kind: Kind = Kind.WINDOWS
 
 
 class BulletinWithdrawn(_OfBulletin):

@@ -1,6 +1,6 @@
 """The use cases of a bulletin (通报): draft, review, approve, withdraw, and its deadline."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime, time
 from uuid import UUID
@@ -9,11 +9,21 @@ from tongban_common import audit, timers
 from tongban_common.clock import new_id
 from tongban_common.db import Transaction
 from tongban_common.http import check_version
+from tongban_common.policies import LimitRule
 from tongban_common.privacy import mask_text
 from tongban_common.service import Kit
 from tongban_common.timers import Deadline, Due
 from tongban_common.working_days import SHANGHAI, WorkingCalendar
-from tongban_publishing.domain.bulletin import Bulletin, Score, index_number, title_of
+from tongban_publishing.domain.bulletin import (
+    Bulletin,
+    Kind,
+    Score,
+    Status,
+    UnitResult,
+    hotline_title_of,
+    index_number,
+    title_of,
+)
 from tongban_publishing.events import (
     BulletinPublished,
     BulletinWithdrawn,
@@ -45,6 +55,19 @@ class Result:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class HotlineResult:
+    """What a run of the hotline's assessment has to say, in a mode that is for the public."""
+
+    assessment_id: UUID
+    period_code: str
+    starts_on: date
+    ends_on: date
+    run: int
+    units: Sequence[UnitResult]
+    names: Mapping[str, str]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Step:
     """Who acts on which bulletin, and which version of it they saw."""
 
@@ -61,7 +84,7 @@ async def rules_at(kit: Kit, *, now: datetime) -> Rules:
 async def draft(tx: Transaction, *, result: Result, rules: Rules, now: datetime) -> None:
     """起草: one bulletin for each finished period, however often its end is announced."""
     bulletin_id = new_id(now)
-    deadline = _deadline(bulletin_id, result.ends_on, rules)
+    deadline = _deadline(bulletin_id, result.ends_on, rules, rules.policy.quarter_bulletin)
     drafted = Bulletin(
         id=bulletin_id,
         period_id=result.period_id,
@@ -75,6 +98,23 @@ async def draft(tx: Transaction, *, result: Result, rules: Rules, now: datetime)
     )
     if await Bulletins(tx).add(drafted):
         await timers.arm(tx, deadline)
+
+
+async def draft_hotline(
+    tx: Transaction, *, result: HotlineResult, rules: Rules, now: datetime
+) -> None:
+    """起草: one bulletin for each period; a later run takes its place until it is published, and
+    corrects it by another one after that."""
+    bulletins = Bulletins(tx)
+    known = await bulletins.latest_of(result.assessment_id)
+    if known is not None and known.run >= result.run:
+        return
+    drafted = _hotline_draft(result, rules, now, is_correction=known is not None)
+    if known is not None and known.status in {Status.DRAFT, Status.REVIEWED}:
+        await bulletins.replace(known.redrafted(drafted))
+        return
+    if await bulletins.add(drafted):
+        await timers.arm(tx, _hotline_deadline(drafted.id, result.ends_on, rules))
 
 
 async def review(tx: Transaction, *, step: Step, now: datetime) -> Bulletin:
@@ -105,6 +145,7 @@ async def approve(tx: Transaction, *, step: Step, rules: Rules, now: datetime) -
             index_no=index_no,
             title=bulletin.title,
             period_code=bulletin.period_code,
+            kind=bulletin.kind,
         )
     )
     return bulletin
@@ -169,10 +210,35 @@ async def _record(tx: Transaction, step: Step, action: str, now: datetime) -> No
     await audit.record(tx, actor=step.actor, action=action, subject=str(step.bulletin_id), at=now)
 
 
-def _deadline(bulletin_id: UUID, ends_on: date, rules: Rules) -> Deadline:
+def _hotline_draft(
+    result: HotlineResult, rules: Rules, now: datetime, *, is_correction: bool
+) -> Bulletin:
+    bulletin_id = new_id(now)
+    return Bulletin(
+        id=bulletin_id,
+        kind=Kind.HOTLINE,
+        period_id=result.assessment_id,
+        run=result.run,
+        period_code=result.period_code,
+        starts_on=result.starts_on,
+        ends_on=result.ends_on,
+        title=hotline_title_of(result.starts_on, result.ends_on, is_correction=is_correction),
+        results=result.units,
+        labels=result.names,
+        drafted_at=now,
+        due_at=_hotline_deadline(bulletin_id, result.ends_on, rules).due_at,
+    )
+
+
+def _hotline_deadline(bulletin_id: UUID, ends_on: date, rules: Rules) -> Deadline:
+    rule = rules.policy.hotline_bulletin or rules.policy.quarter_bulletin
+    return _deadline(bulletin_id, ends_on, rules, rule)
+
+
+def _deadline(bulletin_id: UUID, ends_on: date, rules: Rules, rule: LimitRule) -> Deadline:
     """The clock runs from the end of the period, not from the draft."""
     start_at = datetime.combine(ends_on, time(23, 59), SHANGHAI)
-    limit = rules.policy.quarter_bulletin.limit()
+    limit = rule.limit()
     due_at = rules.calendar.due(start_at, limit)
     share = float(rules.policy.warn_after.share)
     return Deadline(

@@ -20,6 +20,8 @@ from tongban_publishing.operations import Step
 router = Router(tags=["页面"])
 pages = templates("tongban_publishing")
 _ON_PORTAL = 6
+_SHOWN = ("on_time_close_rate", "resolution_rate", "satisfaction_rate", "exclusion_rate")
+_LISTS = {"red": "红榜", "black": "黑榜"}
 _TONES = {"优秀": "success", "良好": "info", "合格": "warning", "不合格": "danger"}
 
 
@@ -117,6 +119,11 @@ async def _whole(
     request: Request, bulletin: Bulletin, reads: Reads, who: Principal | None, *, move: str | None
 ) -> HTMLResponse:
     scores = await queries.scores(reads, bulletin.id)
+    results = await queries.results(reads, bulletin.id)
+    groups = {
+        bulletin.labels.get(code, code): [each for each in results if each.group == code]
+        for code in dict.fromkeys(each.group for each in results)
+    }
     ranked = [each for each in scores if each.rank is not None]
     return pages.render(
         request,
@@ -124,6 +131,9 @@ async def _whole(
         principal=who,
         bulletin=bulletin,
         scores=scores,
+        groups=groups,
+        shown={code: bulletin.labels[code] for code in _SHOWN if code in bulletin.labels},
+        lists=_LISTS,
         move=move,
         status_name=STATUS_NAMES[bulletin.status],
         bars=[

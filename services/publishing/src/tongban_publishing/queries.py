@@ -1,6 +1,6 @@
 """Read models of publishing for GET: no locks, no moves."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
@@ -14,7 +14,13 @@ from tongban_common.errors import Gone
 from tongban_common.http import PageRequest
 from tongban_common.working_days import SHANGHAI
 from tongban_publishing.domain.bulletin import Bulletin, Status
-from tongban_publishing.store import BulletinNotFound, bulletin, bulletin_score, name
+from tongban_publishing.store import (
+    BulletinNotFound,
+    bulletin,
+    bulletin_result,
+    bulletin_score,
+    name,
+)
 from tongban_publishing.store.bulletins import bulletin_of
 
 PUBLIC = (Status.PUBLISHED, Status.WITHDRAWN)
@@ -22,6 +28,19 @@ PUBLIC = (Status.PUBLISHED, Status.WITHDRAWN)
 
 class Withdrawn(Gone):
     code = "bulletin.withdrawn"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ResultLine:
+    """One unit of the hotline's assessment; lists keep the groups apart."""
+
+    unit_name: str
+    group: str
+    tier: str | None
+    rank: int | None
+    listed: str | None
+    indicators: Mapping[str, str | None]
+    needs_rectification: bool
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -129,6 +148,31 @@ async def scores(reads: AsyncConnection, bulletin_id: UUID) -> Sequence[ScoreLin
         .order_by(bulletin_score.c.rank.nulls_last(), bulletin_score.c.window_code)
     )
     return [_score(row) for row in rows]
+
+
+async def results(reads: AsyncConnection, bulletin_id: UUID) -> Sequence[ResultLine]:
+    """In the order in which they were told: by group, and by code in it; ranked ones by rank."""
+    table = bulletin_result
+    rows = await reads.execute(
+        select(table, name.c.name.label("known"))
+        .select_from(
+            table.outerjoin(name, and_(name.c.kind == "unit", name.c.code == table.c.unit_code))
+        )
+        .where(table.c.bulletin_id == bulletin_id)
+        .order_by(table.c.rank.nulls_last(), table.c.position)
+    )
+    return [
+        ResultLine(
+            unit_name=row.known or row.unit_code,
+            group=row.group,
+            tier=row.tier,
+            rank=row.rank,
+            listed=row.listed,
+            indicators=row.indicators,
+            needs_rectification=row.needs_rectification,
+        )
+        for row in rows
+    ]
 
 
 def _score(row: Any) -> ScoreLine:

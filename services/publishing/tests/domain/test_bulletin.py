@@ -19,6 +19,7 @@ from tongban_publishing.domain.bulletin import (
 
 AT = datetime(2026, 7, 10, 9, 0, tzinfo=SHANGHAI)
 DO: dict[Status, Any] = {
+    Status.DRAFT: lambda each: each.redrafted(each),
     Status.REVIEWED: lambda each: each.review(by="r-1", at=AT),
     Status.PUBLISHED: lambda each: each.approve(by="a-1", at=AT, index_no="X/202607-00001"),
     Status.WITHDRAWN: lambda each: each.withdraw(reason="数据有误", at=AT),

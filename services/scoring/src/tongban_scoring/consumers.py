@@ -1,11 +1,12 @@
 """The Kafka edge: facts of the other services become entries and counts of matters handled."""
 
 from dataclasses import dataclass
+from datetime import date
 from decimal import Decimal
 from typing import Any, ClassVar
 from uuid import UUID
 
-from pydantic import AwareDatetime
+from pydantic import AwareDatetime, BaseModel, ConfigDict
 
 from tongban_common.db import Transaction
 from tongban_common.events import Reading
@@ -15,7 +16,15 @@ from tongban_common.working_days import SHANGHAI
 from tongban_scoring import operations
 from tongban_scoring.domain.rules import Feed
 from tongban_scoring.operations import Fact
-from tongban_scoring.store import Ledger, References, service_window, staff, unit
+from tongban_scoring.store import (
+    HotlineResult,
+    HotlineResults,
+    Ledger,
+    References,
+    service_window,
+    staff,
+    unit,
+)
 from tongban_scoring.store.cards import Cards
 from tongban_scoring.store.ledger import Subject
 
@@ -122,6 +131,31 @@ class RectificationClosed(Reading):
     root_cause: str | None = None
 
 
+class AssessedUnit(BaseModel):
+    model_config = ConfigDict(extra="ignore", frozen=True)
+
+    unit_code: str
+    group: str
+    tier: str | None
+    indicators: dict[str, str | None]
+    needs_rectification: bool
+
+
+class AssessmentFinished(Reading):
+    """The hotline's units were assessed, or assessed anew."""
+
+    type: ClassVar[str] = "tongban.hotline.assessment-finished.v1"
+    topic: ClassVar[str] = "tongban.hotline.assessment.v1"
+
+    assessment_id: UUID
+    period_code: str
+    starts_on: date
+    ends_on: date
+    policy_version: int
+    run: int
+    units: tuple[AssessedUnit, ...]
+
+
 class BulletinPublished(Reading):
     """通报 is out: what it is about may be read by everybody."""
 
@@ -130,6 +164,7 @@ class BulletinPublished(Reading):
 
     bulletin_id: UUID
     period_code: str
+    kind: str = "windows"
 
 
 class BulletinWithdrawn(Reading):
@@ -140,11 +175,19 @@ class BulletinWithdrawn(Reading):
 
 
 async def publish_cards(tx: Transaction, published: BulletinPublished) -> None:
-    await Cards(tx).publish(published.period_code, published.bulletin_id)
+    if published.kind == "windows":  # the hotline's quarters have the same codes
+        await Cards(tx).publish(published.period_code, published.bulletin_id)
 
 
 async def withdraw_cards(tx: Transaction, withdrawn: BulletinWithdrawn) -> None:
     await Cards(tx).withdraw(withdrawn.bulletin_id)
+
+
+async def keep_assessment(tx: Transaction, finished: AssessmentFinished) -> None:
+    """Evidence for whoever scores; no points of anybody's card come of it."""
+    period = finished.model_dump(exclude={"units", "occurred_at", "event_id"})
+    found = [HotlineResult(**period, **each.model_dump()) for each in finished.units]
+    await HotlineResults(tx).keep(finished.assessment_id, finished.run, found)
 
 
 async def take_unit(tx: Transaction, changed: UnitChanged) -> None:
@@ -283,6 +326,7 @@ def subscriptions(kit: Kit) -> tuple[Subscription[Any], ...]:
         on(TicketDeadlineMissed, facts.ticket_overdue),
         on(TicketReplied, facts.ticket_replied),
         on(RectificationClosed, facts.rectified),
+        on(AssessmentFinished, keep_assessment),
         on(BulletinPublished, publish_cards),
         on(BulletinWithdrawn, withdraw_cards),
         *ignore(

@@ -14,9 +14,11 @@ from tongban_common.http import PageRequest
 from tongban_scoring.domain.entries import Evidence, Responsibility, State
 from tongban_scoring.domain.red_lines import CaseState
 from tongban_scoring.store import (
+    HotlineResult,
     PeriodNotFound,
     ScorecardNotFound,
     entry,
+    hotline_result,
     period,
     red_line_case,
     scorecard,
@@ -103,6 +105,25 @@ class RedLineLine:
     opened_at: datetime
     decided_at: datetime | None
     version: int
+
+
+async def hotline_results(
+    reads: AsyncConnection, unit_code: str, page: PageRequest
+) -> Sequence[HotlineResult]:
+    """What the hotline's assessment said of one unit, the latest period first."""
+    table = hotline_result
+    order = (table.c.starts_on, table.c.assessment_id)
+    query = (
+        select(table)
+        .where(table.c.unit_code == unit_code)
+        .order_by(*(each.desc() for each in order))
+        .limit(page.limit)
+    )
+    if page.after is not None:
+        day, assessment_id = page.after
+        query = query.where(tuple_(*order) < (date.fromisoformat(day), UUID(assessment_id)))
+    rows = await reads.execute(query)
+    return [HotlineResult(**row._mapping) for row in rows]  # noqa: SLF001 - SQLAlchemy's
 
 
 _CARD = (

@@ -13,6 +13,11 @@ from sqlalchemy import bindparam, text
 from sqlalchemy.dialects.postgresql import ARRAY, JSONB
 from sqlalchemy.types import Text
 
+from tongban_hotline_dispatch.domain.assessment import (
+    CONTACT_DENIED,
+    REAPPRAISED_RESOLUTION,
+    REAPPRAISED_RESULT,
+)
 from tongban_hotline_dispatch.domain.callback import Mark, Resolved
 from tongban_hotline_dispatch.domain.moves import Act
 
@@ -35,6 +40,23 @@ lead AS (
       AND registered_at >= :starts_at - interval '2 years' AND registered_at < :ends_at)
   WINDOW whole AS (PARTITION BY a.ticket_id ORDER BY a.no)
 ),
+moved AS (
+  SELECT m.*, count(*) FILTER (WHERE m.act = ANY(:assigning))
+    OVER (PARTITION BY m.ticket_id ORDER BY m.version) AS ordinal
+  FROM ticket_move m WHERE m.ticket_id IN (SELECT ticket_id FROM lead)
+),
+told AS (
+  SELECT m.ticket_id, m.ordinal,
+    min(m.at) FILTER (WHERE m.act = ANY(:replying)) AS first_reply,
+    (array_agg((m.facts->>'reply_due')::timestamptz ORDER BY m.version)
+      FILTER (WHERE m.act = ANY(:replying) AND m.facts ? 'reply_due'))[1] AS first_due,
+    count(*) FILTER (WHERE m.status = 'rework' AND m.act = ANY(:redoing)) AS reworks,
+    count(*) FILTER (WHERE m.facts->>'resolved' = 'unresolved'
+      AND m.facts->>'claimed' = 'true') AS false_resolved,
+    (array_agg(m.facts ORDER BY m.version DESC) FILTER (WHERE m.facts ? 'resolved'))[1] AS heard,
+    min(m.at) FILTER (WHERE m.act = ANY(:leaving)) AS gone_at
+  FROM moved m GROUP BY m.ticket_id, m.ordinal
+),
 share AS (
   SELECT a.ticket_id, a.no, a.unit_code, a.state, a.signed_at, a.contacted_at, a.extensions,
     a.is_last, t.appeal_type, t.status, t.parent_id, t.has_contact,
@@ -43,46 +65,27 @@ share AS (
     coalesce(h.first_due, a.due_at) AS due,
     coalesce(h.first_reply, a.replied_at) AS replied_at,
     coalesce(h.gone_at, a.next_at) AS gone_at,
-    h.reworks, h.false_resolved,
+    coalesce(h.reworks, 0) AS reworks, coalesce(h.false_resolved, 0) AS false_resolved,
     coalesce(h.heard, CASE WHEN a.is_last THEN nullif(t.callback->'heard', 'null') END) AS heard,
     (SELECT count(*) FROM jsonb_array_elements(a.asks) asked
      WHERE asked->>'kind' = 'return' AND asked->>'is_granted' = 'false') AS rejected
   FROM lead a JOIN ticket t ON t.id = a.ticket_id
-  CROSS JOIN LATERAL (
-    SELECT min(m.at) FILTER (WHERE m.act = ANY(:replying)) AS first_reply,
-      (array_agg((m.facts->>'reply_due')::timestamptz ORDER BY m.version)
-        FILTER (WHERE m.act = ANY(:replying) AND m.facts ? 'reply_due'))[1] AS first_due,
-      count(*) FILTER (WHERE m.status = 'rework' AND m.act = ANY(:redoing)) AS reworks,
-      count(*) FILTER (WHERE m.facts->>'resolved' = 'unresolved'
-        AND m.facts->>'claimed' = 'true') AS false_resolved,
-      (array_agg(m.facts ORDER BY m.version DESC) FILTER (WHERE m.facts ? 'resolved'))[1] AS heard,
-      min(m.at) FILTER (WHERE m.act = ANY(:leaving)) AS gone_at
-    FROM (
-      SELECT moved.*, count(*) FILTER (WHERE moved.act = ANY(:assigning))
-        OVER (ORDER BY moved.version) AS ordinal
-      FROM ticket_move moved WHERE moved.ticket_id = a.ticket_id
-    ) m WHERE m.ordinal = a.ordinal
-  ) h
+  LEFT JOIN told h ON h.ticket_id = a.ticket_id AND h.ordinal = a.ordinal
 )
 """
 # A unit answers for what it has, and for what was over before it was taken away. A suspended clock
 # has not run out. A return that was upheld was never its duty.
 _OF_PERIOD = """
 due_share AS (
-  SELECT s.*, excluded.reason FROM share s
-  LEFT JOIN LATERAL (
-    SELECT e.reason FROM exclusion e
-    WHERE e.ticket_id = s.ticket_id AND e.unit_code = s.unit_code AND e.state = 'approved'
-    UNION ALL
-    SELECT r.reason FROM jsonb_to_recordset(:automatic) AS r("when" text, reason text)
-    WHERE r."when" = s.status OR (r."when" = 'duplicate' AND s.parent_id IS NOT NULL)
-      OR (r."when" = 'no_contact' AND NOT s.has_contact)
-    UNION ALL
-    SELECT w.reason FROM jsonb_to_recordset(:windows)
-      AS w(reason text, from_at timestamptz, to_at timestamptz)
-    WHERE s.due >= w.from_at AND s.due < w.to_at
-    LIMIT 1
-  ) excluded ON true
+  SELECT s.*, coalesce(e.reason, :automatic->>s.status,
+    CASE WHEN s.parent_id IS NOT NULL THEN :automatic->>'duplicate' END,
+    CASE WHEN NOT s.has_contact THEN :automatic->>'no_contact' END,
+    (SELECT w.reason FROM jsonb_to_recordset(:windows)
+       AS w(reason text, from_at timestamptz, to_at timestamptz)
+     WHERE s.due >= w.from_at AND s.due < w.to_at LIMIT 1)) AS reason
+  FROM share s
+  LEFT JOIN exclusion e ON e.ticket_id = s.ticket_id AND e.unit_code = s.unit_code
+    AND e.state = 'approved'
   WHERE s.due >= :starts_at AND s.due < :ends_at AND s.due <= :as_of
     AND s.state <> 'returned'
     AND (s.state <> 'cancelled' OR s.gone_at > s.due
@@ -100,12 +103,13 @@ counted AS (
       'on_time_sign_rate', jsonb_build_array(
         coalesce(s.signed_at <= s.sign_due, false)::int, 1),
       'response_rate', CASE WHEN s.heard IS NOT NULL THEN jsonb_build_array((
-        coalesce(s.contacted_at <= s.contact_due, false) AND NOT denied.contact)::int, 1) END,
+        coalesce(s.contacted_at <= s.contact_due, false) AND denied.contact IS NOT TRUE
+        )::int, 1) END,
       'on_time_close_rate', jsonb_build_array(
         coalesce(s.replied_at <= s.due, false)::int, 1),
-      'resolution_rate', CASE WHEN s.heard IS NOT NULL AND NOT denied.resolution
+      'resolution_rate', CASE WHEN s.heard IS NOT NULL AND denied.resolution IS NOT TRUE
         THEN jsonb_build_array((s.heard->>'resolved' = ANY(:resolved))::int, 1) END,
-      'satisfaction_rate', CASE WHEN s.heard IS NOT NULL AND NOT denied.result
+      'satisfaction_rate', CASE WHEN s.heard IS NOT NULL AND denied.result IS NOT TRUE
         THEN jsonb_build_array((s.heard->>'result' = ANY(:satisfied))::int, 1) END,
       'first_time_close_rate', CASE WHEN s.state = 'done'
         THEN jsonb_build_array((s.reworks = 0)::int, 1) END,
@@ -117,17 +121,18 @@ counted AS (
         THEN jsonb_build_array(1, 0) END,
       'return_rejected', CASE WHEN s.rejected > 0
         THEN jsonb_build_array(s.rejected, 0) END,
-      'false_resolved', CASE WHEN s.false_resolved > 0 AND NOT denied.resolution
+      'false_resolved', CASE WHEN s.false_resolved > 0 AND denied.resolution IS NOT TRUE
         THEN jsonb_build_array(s.false_resolved, 0) END
     )) END AS counts
   FROM due_share s
-  CROSS JOIN LATERAL (
-    SELECT coalesce(bool_or(i.kind = 'contact_denied'), false) AS contact,
-      coalesce(bool_or(i.kind = 'reappraised_result'), false) AS result,
-      coalesce(bool_or(i.kind = 'reappraised_resolution'), false) AS resolution
+  LEFT JOIN (
+    SELECT i.ref, i.unit_code, bool_or(i.kind = 'contact_denied') AS contact,
+      bool_or(i.kind = 'reappraised_result') AS result,
+      bool_or(i.kind = 'reappraised_resolution') AS resolution
     FROM assessment_input i
-    WHERE i.ref = s.ticket_id::text AND i.unit_code = s.unit_code AND i.voided_at IS NULL
-  ) denied
+    WHERE i.kind = ANY(:on_ticket) AND i.voided_at IS NULL
+    GROUP BY i.ref, i.unit_code
+  ) denied ON denied.ref = s.ticket_id::text AND denied.unit_code = s.unit_code
 )
 """
 _NOTED = """
@@ -153,7 +158,7 @@ LEFT JOIN assessment_group g ON g.unit_code = i.unit_code
 LEFT JOIN unit u ON u.code = i.unit_code
 LEFT JOIN jsonb_to_recordset(:levels) AS l(level text, group_code text) ON l.level = u.level
 """
-_LISTS = ("assigning", "replying", "redoing", "leaving", "resolved", "satisfied")
+_LISTS = (*("assigning", "replying", "redoing", "leaving"), "resolved", "satisfied", "on_ticket")
 _DOCUMENTS = ("automatic", "windows", "kinds", "levels")
 COLLECT = text(
     "WITH " + ", ".join((_SHARES, _OF_PERIOD, _COUNTED, _NOTED)) + ", " + _ALL
@@ -166,6 +171,7 @@ WORDS: Mapping[str, Any] = {
     "replying": _REPLYING,
     "redoing": _REDOING,
     "leaving": _LEAVING,
+    "on_ticket": [CONTACT_DENIED, REAPPRAISED_RESULT, REAPPRAISED_RESOLUTION],
     "resolved": [Resolved.YES, Resolved.BASICALLY],
     "satisfied": [Mark.SATISFIED, Mark.BASICALLY],
 }

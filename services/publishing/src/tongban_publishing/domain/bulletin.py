@@ -4,8 +4,8 @@
 deleted: a withdrawal leaves the title, the day and the reason.
 """
 
-from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from datetime import date, datetime
 from decimal import Decimal
 from enum import StrEnum
@@ -21,9 +21,14 @@ class Status(StrEnum):
     WITHDRAWN = "withdrawn"  # 已撤回
 
 
+class Kind(StrEnum):
+    WINDOWS = "windows"  # 政务服务窗口考核
+    HOTLINE = "hotline"  # 12345热线承办单位考核
+
+
 MOVES: dict[Status, frozenset[Status]] = {
-    Status.DRAFT: frozenset({Status.REVIEWED}),
-    Status.REVIEWED: frozenset({Status.PUBLISHED}),
+    Status.DRAFT: frozenset({Status.REVIEWED, Status.DRAFT}),  # to a draft again: computed anew
+    Status.REVIEWED: frozenset({Status.PUBLISHED, Status.DRAFT}),
     Status.PUBLISHED: frozenset({Status.WITHDRAWN}),
     Status.WITHDRAWN: frozenset(),
 }
@@ -60,6 +65,19 @@ class Score:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class UnitResult:
+    """One unit's place among its group, as far as the mode of publication tells it."""
+
+    unit_code: str
+    group: str
+    tier: str | None
+    rank: int | None
+    listed: str | None
+    indicators: Mapping[str, str | None]
+    needs_rectification: bool
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Bulletin:
     id: UUID
     period_id: UUID
@@ -67,7 +85,11 @@ class Bulletin:
     starts_on: date
     ends_on: date
     title: str
-    scores: Sequence[Score]
+    scores: Sequence[Score] = ()
+    kind: Kind = Kind.WINDOWS
+    run: int = 1  # how often it was computed
+    results: Sequence[UnitResult] = ()
+    labels: Mapping[str, str] = field(default_factory=dict)  # of groups, tiers and indicators
     drafted_at: datetime
     due_at: datetime  # until when it is to be published
     status: Status = Status.DRAFT
@@ -79,6 +101,19 @@ class Bulletin:
     withdrawn_at: datetime | None = None
     withdrawal: str | None = None
     version: int = 1
+
+    def redrafted(self, newer: "Bulletin") -> "Bulletin":
+        """重新核算: what nobody published yet says the new figures, and is reviewed anew."""
+        moved = self._moved_to(Status.DRAFT)
+        return replace(
+            moved,
+            run=newer.run,
+            results=newer.results,
+            labels=newer.labels,
+            drafted_at=newer.drafted_at,
+            reviewed_by=None,
+            reviewed_at=None,
+        )
 
     def review(self, *, by: str, at: datetime) -> "Bulletin":
         """保密审查: nothing secret and nobody's name is in it."""
@@ -125,6 +160,20 @@ def title_of(period_code: str, starts_on: date, ends_on: date) -> str:
         f"政务服务窗口考核通报（{starts_on.year}年{starts_on.month}月{starts_on.day}日至"
         f"{ends_on.year}年{ends_on.month}月{ends_on.day}日）"
     )
+
+
+def hotline_title_of(starts_on: date, ends_on: date, *, is_correction: bool) -> str:
+    """2026年9月12345热线承办单位考核通报, of a day, a month, a quarter or a year."""
+    year, month = starts_on.year, starts_on.month
+    if starts_on == ends_on:
+        span = f"{year}年{month}月{starts_on.day}日"
+    elif month == ends_on.month:
+        span = f"{year}年{month}月"
+    elif ends_on.month - month == 2:
+        span = f"{year}年第{ends_on.month // 3}季度"
+    else:
+        span = f"{year}年度"
+    return f"{span}12345热线承办单位考核通报{'（更正）' if is_correction else ''}"
 
 
 def index_number(publisher: str, day: date, serial: int) -> str:

@@ -1,11 +1,13 @@
 """The tables of a bulletin with its scores, and the names of units and windows."""
 
 from collections.abc import Sequence
+from dataclasses import asdict
 from datetime import date
 from typing import Any
 from uuid import UUID
 
 from sqlalchemy import (
+    Boolean,
     Column,
     Date,
     DateTime,
@@ -15,26 +17,32 @@ from sqlalchemy import (
     Numeric,
     Table,
     Text,
+    UniqueConstraint,
     Uuid,
+    delete,
     func,
     insert,
     select,
     text,
     update,
 )
+from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.dialects.postgresql import insert as insert_or_not
 
 from tongban_common.db import Transaction
 from tongban_common.errors import NotFound
 from tongban_common.foundation import named_metadata
-from tongban_publishing.domain.bulletin import Bulletin, Score, Status
+from tongban_publishing.domain.bulletin import Bulletin, Kind, Score, Status
 
 metadata = named_metadata()
 bulletin = Table(
     "bulletin",
     metadata,
     Column("id", Uuid, primary_key=True),
-    Column("period_id", Uuid, nullable=False, unique=True),
+    Column("kind", Text, nullable=False),
+    Column("period_id", Uuid, nullable=False),
+    Column("run", Integer, nullable=False),
+    Column("labels", JSONB, nullable=False),
     Column("period_code", Text, nullable=False),
     Column("starts_on", Date, nullable=False),
     Column("ends_on", Date, nullable=False),
@@ -50,6 +58,7 @@ bulletin = Table(
     Column("withdrawn_at", DateTime(timezone=True)),
     Column("withdrawal", Text),
     Column("version", Integer, nullable=False),
+    UniqueConstraint("period_id", "run"),
 )
 Index("ix_bulletin_published", bulletin.c.published_at.desc(), bulletin.c.id.desc())
 bulletin_score = Table(
@@ -63,6 +72,19 @@ bulletin_score = Table(
     Column("score", Numeric(8, 2), nullable=False),
     Column("grade", Text, nullable=False),
     Column("rank", Integer),
+)
+bulletin_result = Table(
+    "bulletin_result",
+    metadata,
+    Column("bulletin_id", ForeignKey("bulletin.id"), primary_key=True),
+    Column("position", Integer, primary_key=True),
+    Column("unit_code", Text, nullable=False),
+    Column("group", Text, nullable=False),
+    Column("tier", Text),
+    Column("rank", Integer),
+    Column("listed", Text),
+    Column("indicators", JSONB, nullable=False),
+    Column("needs_rectification", Boolean, nullable=False),
 )
 name = Table(
     "name",
@@ -87,12 +109,12 @@ class Bulletins:
             insert_or_not(bulletin)
             .values(
                 id=drafted.id,
+                kind=drafted.kind,
                 period_id=drafted.period_id,
                 period_code=drafted.period_code,
                 starts_on=drafted.starts_on,
                 ends_on=drafted.ends_on,
                 title=drafted.title,
-                drafted_at=drafted.drafted_at,
                 **_changing(drafted),
             )
             .on_conflict_do_nothing()
@@ -115,7 +137,35 @@ class Bulletins:
         ]
         if rows:
             await self._tx.connection.execute(insert(bulletin_score), rows)
+        await self._add_results(drafted)
         return True
+
+    async def latest_of(self, period_id: UUID) -> Bulletin | None:
+        """The newest bulletin of a period, locked; without its results."""
+        rows = await self._tx.connection.execute(
+            select(bulletin)
+            .where(bulletin.c.period_id == period_id)
+            .order_by(bulletin.c.run.desc())
+            .limit(1)
+            .with_for_update()
+        )
+        row = rows.one_or_none()
+        return None if row is None else bulletin_of(row, ())
+
+    async def replace(self, redrafted: Bulletin) -> None:
+        """With its results; the old ones were never public."""
+        await self.save(redrafted)
+        table = bulletin_result
+        await self._tx.connection.execute(delete(table).where(table.c.bulletin_id == redrafted.id))
+        await self._add_results(redrafted)
+
+    async def _add_results(self, drafted: Bulletin) -> None:
+        rows = [
+            {"bulletin_id": drafted.id, "position": position, **asdict(each)}
+            for position, each in enumerate(drafted.results, start=1)
+        ]
+        if rows:
+            await self._tx.connection.execute(insert(bulletin_result), rows)
 
     async def get(self, bulletin_id: UUID) -> Bulletin:
         """Locks the bulletin; without its scores, which never change. Raises BulletinNotFound."""
@@ -153,7 +203,10 @@ class Bulletins:
 def bulletin_of(row: Any, scores: Sequence[Score]) -> Bulletin:
     return Bulletin(
         id=row.id,
+        kind=Kind(row.kind),
         period_id=row.period_id,
+        run=row.run,
+        labels=row.labels,
         period_code=row.period_code,
         starts_on=row.starts_on,
         ends_on=row.ends_on,
@@ -175,6 +228,9 @@ def bulletin_of(row: Any, scores: Sequence[Score]) -> Bulletin:
 
 def _changing(moved: Bulletin) -> dict[str, object]:
     return {
+        "run": moved.run,
+        "labels": dict(moved.labels),
+        "drafted_at": moved.drafted_at,
         "due_at": moved.due_at,
         "status": moved.status,
         "index_no": moved.index_no,

@@ -25,6 +25,7 @@ class _WarnAfter(_Part):
 class PublicationPolicy(Policy):
     publisher: _Publisher
     quarter_bulletin: LimitRule
+    hotline_bulletin: LimitRule | None = None  # the same as the quarter's where a version has none
     warn_after: _WarnAfter
     four_eyes: _Part
 

@@ -8,6 +8,7 @@ from tongban_scoring.store.cards import (
     scorecard,
     scorecard_line,
 )
+from tongban_scoring.store.hotline import HotlineResult, HotlineResults, hotline_result
 from tongban_scoring.store.ledger import EntryNotFound, Ledger, activity, entry
 from tongban_scoring.store.red_lines import RedLineCaseNotFound, RedLineCases, red_line_case
 from tongban_scoring.store.reference import (
@@ -23,6 +24,8 @@ from tongban_scoring.store.reference import (
 __all__ = [
     "Cards",
     "EntryNotFound",
+    "HotlineResult",
+    "HotlineResults",
     "Ledger",
     "PeriodNotFound",
     "RedLineCaseNotFound",
@@ -33,6 +36,7 @@ __all__ = [
     "UnknownWindow",
     "activity",
     "entry",
+    "hotline_result",
     "metadata",
     "period",
     "red_line_case",
