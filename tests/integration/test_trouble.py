@@ -19,6 +19,7 @@ from .steps import Town, moment
 
 # Two tickets were dispatched, signed and their citizens called, each in its time.
 STAGES = {("dispatch", "disarmed"): 2, ("sign", "disarmed"): 2, ("contact", "disarmed"): 2}
+BESIDE = {"ladder", "supervision", "knowledge-draft"}
 SCORES = {"东湖区综合窗口": "99", "交通窗口": "99", "市场监管窗口": "98", "社保窗口": "97"}
 
 
@@ -56,8 +57,8 @@ def with_gaps(batch: Sequence[Envelope]) -> Sequence[Envelope]:
 
 
 def clocks(timers: Mapping[tuple[str, str], int]) -> dict[tuple[str, str], int]:
-    """Those of the tickets themselves; those of their supervision come and go beside them."""
-    return {each: n for each, n in timers.items() if each[0] not in {"ladder", "supervision"}}
+    """Those of the tickets themselves; supervision and knowledge come and go beside them."""
+    return {each: n for each, n in timers.items() if each[0] not in BESIDE}
 
 
 @pytest.mark.parametrize("trouble", [again, shuffled, backwards, with_gaps])

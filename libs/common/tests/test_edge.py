@@ -1,5 +1,7 @@
 """What every service's edge refuses, and that it says so without a word of what was sent."""
 
+import contextlib
+import io
 from uuid import uuid4
 
 import httpx
@@ -204,6 +206,17 @@ async def test_a_page_and_a_problem_tell_the_same_trace(client: Client) -> None:
 
     assert problem.json()["trace_id"] == "0af7651916cd43dd8448eb211c80319c"
     assert "0af7651916cd43dd8448eb211c80319c" in page.text
+
+
+def test_what_stood_in_for_a_stream_may_be_closed(capsys: pytest.CaptureFixture[str]) -> None:
+    with contextlib.redirect_stderr(io.StringIO()) as substitute:
+        configure_logging(service="toy", json=False)
+    substitute.close()
+
+    structlog.get_logger().info("still.here")
+    structlog.reset_defaults()
+
+    assert "still.here" in capsys.readouterr().err
 
 
 async def test_a_fault_of_ours_ends_at_the_edge_and_tells_nothing(

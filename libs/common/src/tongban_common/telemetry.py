@@ -63,7 +63,8 @@ def configure_logging(*, service: str, json: bool) -> None:
             *_renderers(json=json),
         ],
         wrapper_class=structlog.make_filtering_bound_logger(logging.INFO),
-        logger_factory=structlog.PrintLoggerFactory(sys.stdout if json else sys.stderr),
+        # Looked up at each line: whoever replaces a stream for a while may close its substitute.
+        logger_factory=lambda *_: structlog.PrintLogger(sys.stdout if json else sys.stderr),
         cache_logger_on_first_use=False,
     )
     structlog.contextvars.bind_contextvars(service=service)

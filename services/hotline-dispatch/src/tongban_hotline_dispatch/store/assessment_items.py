@@ -1,6 +1,6 @@
 """What counts: every lead's assignment due in a period to its counts, in one statement.
 
-Read from tickets, assignments and their history as they stand at the run (ADR 0020). The k-th lead
+Read from tickets, assignments and their history as they stand at the run (ADR 0017). The k-th lead
 of a ticket owns the moves from the k-th assigning one up to the next. `due` is the deadline of its
 first reply with every extension: a rework has a limit of its own, which is another matter; as that
 may end before the first one would have, tickets done again are looked at whatever they are due.
