@@ -2,9 +2,7 @@
 
 import json
 from collections.abc import Iterator, Sequence
-from contextlib import redirect_stdout
 from dataclasses import replace
-from io import StringIO
 from urllib.parse import quote
 
 import pytest
@@ -41,12 +39,10 @@ SIGNS = [
 
 
 @pytest.fixture
-def log() -> Iterator[StringIO]:
+def log() -> Iterator[None]:
     """As in production: one JSON document a line, on standard output."""
-    output = StringIO()
-    with redirect_stdout(output):
-        configure_logging(service="journey", json=True)
-    yield output
+    configure_logging(service="journey", json=True)
+    yield
     structlog.reset_defaults()
     structlog.contextvars.clear_contextvars()
 
@@ -56,7 +52,10 @@ def signs_in(*texts: str) -> list[str]:
 
 
 async def test_who_a_citizen_is_gets_into_no_event_letter_log_or_metric(
-    town: Town, log: StringIO, caplog: pytest.LogCaptureFixture
+    town: Town,
+    log: None,
+    caplog: pytest.LogCaptureFixture,
+    capsys: pytest.CaptureFixture[str],
 ) -> None:
     await town.open()
     town.clock.now = moment("09-17")
@@ -75,7 +74,8 @@ async def test_who_a_citizen_is_gets_into_no_event_letter_log_or_metric(
     assert known.json()["name"] == CANARY["name"]  # it is inside
     events = [each.to_bytes().decode() for each in await town.city.envelopes()]
     letters = await dead_letters(town.city)
-    written = log.getvalue() + caplog.text
+    told = capsys.readouterr()
+    written = told.out + told.err + caplog.text
     assert len(events) > 40
     assert len(letters) == 1
     for line in ("http.request", "inbox.dead_letter", "http.unexpected"):
