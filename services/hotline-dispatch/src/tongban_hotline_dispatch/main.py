@@ -51,6 +51,7 @@ from tongban_hotline_dispatch.store.process import PROCESS
 from tongban_hotline_dispatch.store.routing import ROUTING
 from tongban_hotline_dispatch.store.supervision_policy import SUPERVISION
 from tongban_hotline_dispatch.store.surge import SURGE
+from tongban_hotline_dispatch.store.upstream_policy import UPSTREAM
 
 T = TypeVar("T")
 SERVICE = Service(
@@ -75,6 +76,7 @@ SERVICE = Service(
         SUPERVISION,
         LIKENESS,
         SURGE,
+        UPSTREAM,
         ASSESSMENT,
     ),
     state=lambda kit: {"suggester": Suggester(kit)},

@@ -21,6 +21,7 @@ from tongban_hotline_dispatch.api import (
     suggestions,
     supervision,
     tickets,
+    upstream,
 )
 
 routers = (
@@ -50,4 +51,5 @@ routers = (
     assessment.others,
     exclusions.router,
     exclusions.audits,
+    upstream.router,
 )

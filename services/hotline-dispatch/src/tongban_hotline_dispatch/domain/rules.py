@@ -11,6 +11,7 @@ from tongban_hotline_dispatch.domain.process import Process
 from tongban_hotline_dispatch.domain.repeats import LikenessRules
 from tongban_hotline_dispatch.domain.supervision_rules import SupervisionRules
 from tongban_hotline_dispatch.domain.surge import Surge, surge_limit
+from tongban_hotline_dispatch.domain.upstream_rules import UpstreamRules
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -22,6 +23,7 @@ class Rules:
     supervision: SupervisionRules | None = None
     surges: Sequence[Surge] = ()  # never pinned: they hold for whatever moves in their window
     likeness: LikenessRules | None = None  # None: a matter is not compared with others
+    upstream: UpstreamRules | None = None  # None: nothing goes back up
 
     def with_one_limit(self, limit: Limit) -> "Rules":
         """The same limit for every matter and both clocks: a policy given by value."""

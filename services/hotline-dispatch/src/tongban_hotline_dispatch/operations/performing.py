@@ -22,6 +22,7 @@ from tongban_hotline_dispatch.events.tickets import (
 )
 from tongban_hotline_dispatch.operations.announcing import announced, told_of
 from tongban_hotline_dispatch.operations.consultations import note_closed
+from tongban_hotline_dispatch.operations.reporting_up import report_up
 from tongban_hotline_dispatch.operations.supervision_issuing import LADDER, take_flag, winding
 from tongban_hotline_dispatch.store import Tickets
 from tongban_hotline_dispatch.store.likeness_rules import LIKENESS
@@ -30,6 +31,7 @@ from tongban_hotline_dispatch.store.process import PROCESS
 from tongban_hotline_dispatch.store.supervision_policy import SUPERVISION
 from tongban_hotline_dispatch.store.surge import SURGE
 from tongban_hotline_dispatch.store.tickets import Move
+from tongban_hotline_dispatch.store.upstream_policy import UPSTREAM
 
 # A command on the ticket as it stands, under the rules that it is pinned to.
 Command = Callable[[Ticket, Rules, datetime], Ticket]
@@ -61,6 +63,7 @@ async def rules_at(kit: Kit, *, now: datetime) -> Rules:
         supervision=(await kit.policy(SUPERVISION).at(day)).rules,
         surges=(await kit.policy(SURGE).at(day)).surges,
         likeness=(await kit.policy(LIKENESS).at(day)).rules,
+        upstream=(await kit.policy(UPSTREAM).at(day)).rules,
     )
 
 
@@ -89,6 +92,7 @@ async def settle(
     await Tickets(tx).save(before, after, Move(actor=actor, at=now))
     await wind(tx, before, after, rules, now)
     announce(tx, before, after, rules.calendar, now)
+    await report_up(tx, before, after, pinned, now)
     await note_closed(tx, before, after, now)
     if after.is_supervised and not before.is_supervised:
         await take_flag(tx, after, actor=actor, rules=rules, now=now)

@@ -25,6 +25,7 @@ from tongban_hotline_dispatch.operations.performing import (
     rules_at,
     wind,
 )
+from tongban_hotline_dispatch.operations.reporting_up import report_up
 from tongban_hotline_dispatch.store import (
     Complainant,
     Complainants,
@@ -99,6 +100,7 @@ async def register(
         await note_routing(tx, ticket, new.appeal, given, sealer=sealer, now=now)
     await wind(tx, draft, ticket, rules, now)
     announce(tx, draft, ticket, rules.calendar, now)
+    await report_up(tx, draft, ticket, rules, now)
     return ticket
 
 

@@ -22,6 +22,7 @@ from tongban_hotline_dispatch.store.routing import routing_decision
 from tongban_hotline_dispatch.store.supervision import supervision
 from tongban_hotline_dispatch.store.supervision_cards import supervision_card
 from tongban_hotline_dispatch.store.tickets import TicketNotFound, Tickets, ticket, ticket_move
+from tongban_hotline_dispatch.store.upstream import upstream_push, upstream_report
 
 __all__ = [
     "AssessmentNotFound",
@@ -63,4 +64,6 @@ __all__ = [
     "ticket_move",
     "ticket_note",
     "unit",
+    "upstream_push",
+    "upstream_report",
 ]
