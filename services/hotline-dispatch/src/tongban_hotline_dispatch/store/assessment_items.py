@@ -66,7 +66,7 @@ share AS (
     coalesce(h.first_reply, a.replied_at) AS replied_at,
     coalesce(h.gone_at, a.next_at) AS gone_at,
     coalesce(h.reworks, 0) AS reworks, coalesce(h.false_resolved, 0) AS false_resolved,
-    coalesce(h.heard, CASE WHEN a.is_last THEN nullif(t.callback->'heard', 'null') END) AS heard,
+    h.heard,
     (SELECT count(*) FROM jsonb_array_elements(a.asks) asked
      WHERE asked->>'kind' = 'return' AND asked->>'is_granted' = 'false') AS rejected
   FROM lead a JOIN ticket t ON t.id = a.ticket_id
