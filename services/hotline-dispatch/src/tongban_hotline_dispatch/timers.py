@@ -81,7 +81,7 @@ def _knowledge(kit: Kit) -> tuple[OnDue[Any], ...]:
         on_due(
             knowledge_duties.DUTY,
             lock=knowledge_duties.lock_duty,
-            missed=knowledge_duties.miss_duty,
+            missed=partial(knowledge_duties.miss_duty, kit=kit),
             rescheduled=knowledge_duties.redate_duty,
         ),
         on_due(

@@ -16,6 +16,7 @@ from tongban_common.errors import RuleViolation
 from tongban_common.working_days import SHANGHAI, Limit, Unit, WorkingCalendar
 
 FLAGGED = "flagged"  # the cause where the core put a ticket under supervision
+LONG_OVERDUE, MANY_COMPLAINANTS = "long_overdue", "many_complainants"  # 列为疑难 by itself
 _ONE_DAY = timedelta(days=1)
 ListedT = TypeVar("ListedT")
 
@@ -72,6 +73,8 @@ class Signal(StrEnum):
     UNSATISFIED = "unsatisfied_callback"  # of one ticket
     AUTO_SIGNED = "auto_signed"
     RETURN_REJECTED = "return_rejected"
+    LOWEST_TIER = "lowest_tier"  # of a month's assessment
+    KNOWLEDGE_MISSED = "knowledge_missed"
 
     @property
     def is_of_ticket(self) -> bool:
@@ -218,6 +221,10 @@ class SupervisionRules:
     patterns: Sequence[Pattern]
     flagged: Level  # where the core puts a ticket under supervision
     flagged_reason: Reason
+    knowledge_cause: str  # of what a unit owes the knowledge base and has not done in time
+    knowledge_level: Level
+    hard_after_days: int  # overdue by more working days than these makes a hard case
+    hard_cases: Mapping[str, Reason]
     reply_limit: Limit
     contest_limit: Limit
     causes: Mapping[str, Reason]
@@ -243,7 +250,7 @@ class SupervisionRules:
         """As people read it; a code of an earlier version stands for itself."""
         named = {each.code: each.name for each in self.rungs}
         named |= {each.code: each.name for each in self.patterns}
-        reasons = {**self.causes, **self.grounds, FLAGGED: self.flagged_reason}
+        reasons = {**self.causes, **self.grounds, **self.hard_cases, FLAGGED: self.flagged_reason}
         named |= {each: reason.name for each, reason in reasons.items()}
         return named.get(code, code)
 

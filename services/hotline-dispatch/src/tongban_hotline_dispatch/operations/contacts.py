@@ -22,8 +22,10 @@ from tongban_hotline_dispatch.domain.contacts import (
     check_completed,
 )
 from tongban_hotline_dispatch.events.contacts import UnitContactChanged
+from tongban_hotline_dispatch.operations.assessment import note_input
 from tongban_hotline_dispatch.operations.contact_nights import arm_night
 from tongban_hotline_dispatch.operations.officers import hand_over
+from tongban_hotline_dispatch.store.assessment import Noted
 from tongban_hotline_dispatch.store.contact_rounds import Rounds
 from tongban_hotline_dispatch.store.contacts import Contacts
 from tongban_hotline_dispatch.store.contacts_rules import CONTACTS
@@ -123,7 +125,7 @@ async def appoint(
     change = Change.APPOINTED if old is None else Change.REPLACED
     filing = _filing(change, contact, new.completed_on, step=step, ground=ground, now=now)
     await contacts.file(filing, contact, replaces=new.replaces, handed_over=handed)
-    _announce(tx, filing, contact, handed)
+    await _announce(tx, filing, contact, handed)
     return contact, filing
 
 
@@ -144,7 +146,7 @@ async def end(
     handed = await _pass_on(tx, contacts, contact, to=leaving.take_over, step=step, now=now)
     filing = _filing(Change.ENDED, contact, leaving.completed_on, step=step, ground=ground, now=now)
     await contacts.file(filing, contact, replaces=None, handed_over=handed)
-    _announce(tx, filing, contact, handed)
+    await _announce(tx, filing, contact, handed)
     return contact, filing
 
 
@@ -173,7 +175,7 @@ async def correct(
         term=None,
     )
     await contacts.file(filing, contact, replaces=None, handed_over=handed)
-    _announce(tx, filing, contact, handed)
+    await _announce(tx, filing, contact, handed)
     return contact
 
 
@@ -263,7 +265,15 @@ def _filing(
     )
 
 
-def _announce(tx: Transaction, filing: Filing, contact: Contact, handed_over: int) -> None:
+async def _announce(tx: Transaction, filing: Filing, contact: Contact, handed_over: int) -> None:
+    if filing.term is not None:
+        fact = Noted(
+            kind="contact_late" if filing.is_late else "contact_on_time",
+            unit_code=contact.unit_code,
+            on_day=filing.filed_at.astimezone(SHANGHAI).date(),
+            ref=str(filing.id),
+        )
+        await note_input(tx, fact, by=filing.filed_by, now=filing.filed_at)
     due = None if filing.term is None else filing.term.due_at
     tx.publish(
         UnitContactChanged(

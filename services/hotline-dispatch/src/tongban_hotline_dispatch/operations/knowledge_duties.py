@@ -9,6 +9,7 @@ from tongban_common.db import Transaction
 from tongban_common.errors import Forbidden
 from tongban_common.service import Kit
 from tongban_common.timers import Deadline, Due
+from tongban_common.web.filters import due_time
 from tongban_common.working_days import SHANGHAI, WorkingCalendar
 from tongban_hotline_dispatch.domain.duties import (
     Duty,
@@ -19,12 +20,18 @@ from tongban_hotline_dispatch.domain.duties import (
     week_code,
 )
 from tongban_hotline_dispatch.domain.knowledge import Item, Move
+from tongban_hotline_dispatch.domain.rules import Rules
+from tongban_hotline_dispatch.domain.supervision import Order
 from tongban_hotline_dispatch.events.knowledge import (
     KnowledgeDutyDone,
     KnowledgeDutyMissed,
     KnowledgeDutyOpened,
 )
+from tongban_hotline_dispatch.operations.assessment import note_input
+from tongban_hotline_dispatch.operations.performing import rules_at
+from tongban_hotline_dispatch.operations.supervision_issuing import MACHINE, Occasion, Office
 from tongban_hotline_dispatch.store.arming import arm_once
+from tongban_hotline_dispatch.store.assessment import Noted
 from tongban_hotline_dispatch.store.knowledge_duties import Duties
 from tongban_hotline_dispatch.store.knowledge_rules import KNOWLEDGE
 from tongban_hotline_dispatch.store.reference import Units
@@ -138,9 +145,9 @@ async def lock_duty(tx: Transaction, subject: str) -> Duty:
     return await Duties(tx).get(UUID(subject))
 
 
-async def miss_duty(tx: Transaction, duty: Duty, due: Due) -> None:
+async def miss_duty(tx: Transaction, duty: Duty, due: Due, kit: Kit) -> None:
     await Duties(tx).save(duty.missed(due.now))
-    _announce_missed(tx, duty, due.now)
+    await _miss(tx, duty, await rules_at(kit, now=due.now), due.now)
 
 
 async def redate_duty(tx: Transaction, duty: Duty, due: Due, _: datetime) -> None:
@@ -191,7 +198,7 @@ async def lock_week(_: Transaction, subject: str) -> str:
 
 async def week_over(tx: Transaction, _: str, due: Due, *, kit: Kit) -> None:
     """Who owed the attestation of this week and did not give it; then the next week."""
-    ground = await ground_at(kit, now=due.now)
+    ground, rules = await ground_at(kit, now=due.now), await rules_at(kit, now=due.now)
     week = week_code(due.due_at)
     duties = Duties(tx)
     owing = await duties.unattested(
@@ -212,7 +219,7 @@ async def week_over(tx: Transaction, _: str, due: Due, *, kit: Kit) -> None:
             missed_at=due.now,
         )
         await duties.add(duty)
-        _announce_missed(tx, duty, due.now)
+        await _miss(tx, duty, rules, due.now)
     await arm_week(tx, ground=ground, after=due.now)
 
 
@@ -221,6 +228,8 @@ async def _settle(tx: Transaction, duty: Duty) -> None:
         raise AssertionError("only what is done is settled")
     await Duties(tx).save(duty)
     await timers.disarm(tx, subject=str(duty.id), now=duty.done_at)
+    if not duty.is_late():
+        await note_input(tx, _noted(duty, "knowledge_on_time"), by=duty.done_by, now=duty.done_at)
     tx.publish(
         KnowledgeDutyDone(
             occurred_at=duty.done_at,
@@ -233,7 +242,22 @@ async def _settle(tx: Transaction, duty: Duty) -> None:
     )
 
 
-def _announce_missed(tx: Transaction, duty: Duty, now: datetime) -> None:
+async def _miss(tx: Transaction, duty: Duty, rules: Rules, now: datetime) -> None:
+    """知识库逾期: told, noted for the assessment, and supervised (济南市条例第二十八条第三项)."""
+    await note_input(tx, _noted(duty, "knowledge_late"), by=MACHINE, now=now)
+    known = rules.supervision
+    if known is not None:
+        cause = known.cause(known.knowledge_cause)
+        order = Order(
+            issuer=MACHINE,
+            cause=known.knowledge_cause,
+            legal_basis=cause.clause,
+            units=(duty.unit_code,),
+            ticket_ids=(),
+            level=known.knowledge_level,
+        )
+        office = Office(tx, rules=known, calendar=rules.calendar, now=now)
+        await office.issue(order, Occasion(values={"due": due_time(duty.due_at)}))
     tx.publish(
         KnowledgeDutyMissed(
             occurred_at=now,
@@ -244,6 +268,11 @@ def _announce_missed(tx: Transaction, duty: Duty, now: datetime) -> None:
             due=duty.due_at.astimezone(SHANGHAI),
         )
     )
+
+
+def _noted(duty: Duty, kind: str) -> Noted:
+    on_day = duty.due_at.astimezone(SHANGHAI).date()
+    return Noted(kind=kind, unit_code=duty.unit_code, on_day=on_day, ref=str(duty.id))
 
 
 def _deadline(duty: Duty) -> Deadline:

@@ -21,12 +21,14 @@ from tongban_hotline_dispatch.domain.supervision import (
 from tongban_hotline_dispatch.domain.supervision_cards import Card, CardAct, CardLine
 from tongban_hotline_dispatch.domain.supervision_rules import Level
 from tongban_hotline_dispatch.events import supervision as told
+from tongban_hotline_dispatch.operations.assessment import void_input
 from tongban_hotline_dispatch.operations.performing import Step as Acting
 from tongban_hotline_dispatch.operations.performing import locked
 from tongban_hotline_dispatch.operations.supervision_issuing import (
     LADDER,
     Occasion,
     Office,
+    noted_card,
     wind_reply,
 )
 from tongban_hotline_dispatch.operations.supervision_timers import flag_all, known
@@ -161,6 +163,8 @@ class SupervisionDesk:
         act = CardAct.REVOKE if is_revoked else CardAct.UPHOLD
         decided = card.decide(self._line(act, words=words))
         after = await self._keep_card(before, decided, Deed.DECIDE_CARD)
+        if is_revoked:
+            await self._forget(card)
         self._tx.publish(
             told.CardDecided(
                 occurred_at=self._now,
@@ -179,6 +183,7 @@ class SupervisionDesk:
         line = self._line(CardAct.WAIVE, reason=reason, words=words)
         waived = card.waive(line, known(self._rules))
         after = await self._keep_card(before, waived, Deed.WAIVE_CARD)
+        await self._forget(card)
         self._tx.publish(
             told.CardWaived(
                 occurred_at=self._now,
@@ -214,6 +219,11 @@ class SupervisionDesk:
         await Cards(self._tx).append(card)
         facts = {"card_id": str(card.id), "colour": card.colour.value, "card": card.state.value}
         return await self._keep(before, before.noted(deed, facts))
+
+    async def _forget(self, card: Card) -> None:
+        """The assessment takes no points for it any more."""
+        fact = noted_card(card)
+        await void_input(self._tx, kind=fact.kind, ref=fact.ref, now=self._now)
 
     async def _look_again(self, ticket_ids: Iterable[UUID]) -> None:
         """The timer fires at once and climbs what is due by now."""

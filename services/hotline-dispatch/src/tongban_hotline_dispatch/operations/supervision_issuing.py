@@ -28,6 +28,8 @@ from tongban_hotline_dispatch.domain.supervision_rules import (
 )
 from tongban_hotline_dispatch.domain.ticket import Ticket
 from tongban_hotline_dispatch.events import supervision as told
+from tongban_hotline_dispatch.operations.assessment import note_input
+from tongban_hotline_dispatch.store.assessment import Noted
 from tongban_hotline_dispatch.store.supervision import Climbed, Notice, Supervisions
 from tongban_hotline_dispatch.store.supervision_cards import OF_CARD, Cards
 
@@ -261,6 +263,7 @@ class Office:
                 contest_limit=self._rules.contest_limit,
             )
             await cards.add(card)
+            await note_input(self._tx, noted_card(card), by=MACHINE, now=self._now)
             self._tx.publish(
                 told.CardIssued(
                     occurred_at=self._now,
@@ -343,6 +346,16 @@ def _reply_deadline(subject: str, term: Term) -> Deadline:
         due_at=term.due_at,
         warn_at=None,
         calendar_version=term.calendar_version,
+    )
+
+
+def noted_card(card: Card) -> Noted:
+    """What the assessment takes points for, on the day of the card."""
+    return Noted(
+        kind=f"{card.colour}_card",
+        unit_code=card.unit_code,
+        on_day=card.issued_at.astimezone(SHANGHAI).date(),
+        ref=str(card.id),
     )
 
 

@@ -19,6 +19,7 @@ from tongban_hotline_dispatch.domain.supervision_ladder import Key, Ladder, Seen
 from tongban_hotline_dispatch.domain.supervision_rules import SupervisionRules
 from tongban_hotline_dispatch.domain.ticket import Ticket
 from tongban_hotline_dispatch.events.supervision import SupervisionRescheduled
+from tongban_hotline_dispatch.operations.hard_cases import look_for_hard_cases
 from tongban_hotline_dispatch.operations.performing import (
     Step as Acting,
 )
@@ -196,6 +197,7 @@ async def _look_round(tx: Transaction, rules: Rules, now: datetime) -> list[Supe
     for pattern in known(rules).patterns:
         made += await office.follow_pattern(pattern)
     await flag_all(tx, made, rules, now)
+    await look_for_hard_cases(tx, rules, now)
     return made
 
 

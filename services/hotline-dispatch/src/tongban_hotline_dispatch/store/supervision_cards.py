@@ -111,6 +111,37 @@ _OF_TICKETS = text(
     ORDER BY m.ticket_id
     """
 )
+# Of every month the run that counts: the last one.
+_LOWEST = text(
+    """
+    SELECT u.unit_code, NULL::uuid AS ticket_id, count(*) AS n, NULL::uuid[] AS ticket_ids
+    FROM assessment a
+    JOIN assessment_run r ON r.assessment_id = a.id AND r.no = a.runs
+    JOIN assessment_unit u ON u.run_id = r.id
+    WHERE a.period_type = 'month' AND u.needs_rectification
+      AND r.as_of >= :since AND r.as_of <= :now
+      AND r.as_of > coalesce((
+        SELECT max(o.issued_at) FROM supervision_unit s
+        JOIN supervision o ON o.id = s.supervision_id
+        WHERE s.unit_code = u.unit_code AND o.cause = :code), '-infinity')
+    GROUP BY u.unit_code HAVING count(*) >= :at_least
+    ORDER BY u.unit_code
+    """
+)
+_MISSED_DUTIES = text(
+    """
+    SELECT d.unit_code, NULL::uuid AS ticket_id, count(*) AS n, NULL::uuid[] AS ticket_ids
+    FROM knowledge_duty d
+    WHERE d.missed_at >= :since AND d.missed_at <= :now
+      AND d.missed_at > coalesce((
+        SELECT max(o.issued_at) FROM supervision_unit s
+        JOIN supervision o ON o.id = s.supervision_id
+        WHERE s.unit_code = d.unit_code AND o.cause = :code), '-infinity')
+    GROUP BY d.unit_code HAVING count(*) >= :at_least
+    ORDER BY d.unit_code
+    """
+)
+_OF_OTHERS = {Signal.LOWEST_TIER: _LOWEST, Signal.KNOWLEDGE_MISSED: _MISSED_DUTIES}
 _STORED: dict[Signal, str] = {
     Signal.RED_CARD: "red",
     Signal.YELLOW_CARD: "yellow",
@@ -184,7 +215,7 @@ class Cards:
         self, pattern: Pattern, now: datetime, *, unit: str | None = None
     ) -> list[Counted]:
         given = {
-            "signal": _STORED[pattern.signal],
+            "signal": _STORED.get(pattern.signal),
             "since": pattern.since(now),
             "now": now,
             "code": pattern.code,
@@ -192,6 +223,8 @@ class Cards:
         }
         if pattern.signal in OF_CARD.values():
             rows = await self._tx.connection.execute(_CARDS, {**given, "unit": unit})
+        elif pattern.signal in _OF_OTHERS:
+            rows = await self._tx.connection.execute(_OF_OTHERS[pattern.signal], given)
         elif pattern.signal.is_of_ticket:
             rows = await self._tx.connection.execute(_OF_TICKETS, given)
         else:

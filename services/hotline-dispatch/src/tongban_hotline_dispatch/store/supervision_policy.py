@@ -9,6 +9,8 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, Field, model_validat
 
 from tongban_common.policies import LimitRule, Policy, PolicyKind
 from tongban_hotline_dispatch.domain.supervision_rules import (
+    LONG_OVERDUE,
+    MANY_COMPLAINANTS,
     Anchor,
     Colour,
     Form,
@@ -109,6 +111,15 @@ class _Reason(_Part):
         return Reason(name=self.name, clause=self.clause)
 
 
+class _LateEscalation(_Reason):
+    days_after: _Days
+
+
+class _Escalations(_Part):
+    overdue: _LateEscalation
+    complainants: _Reason
+
+
 class _Inspections(_Part):
     audience: list[str] = Field(min_length=1)
     template: str
@@ -124,6 +135,12 @@ class _Inspections(_Part):
 
 class _Flagged(_Part):
     name: _Text
+    level: Level
+    clause: _Text
+
+
+class _OfKnowledge(_Part):
+    cause: _Text
     level: Level
     clause: _Text
 
@@ -147,6 +164,8 @@ class SupervisionPolicy(Policy):
     hard_cases: list[_HardCase]
     patterns: list[_Pattern]
     flagged: _Flagged
+    knowledge: _OfKnowledge
+    escalations: _Escalations
     reply: LimitRule
     contest: LimitRule
     causes: dict[str, _Reason] = Field(min_length=1)
@@ -167,6 +186,7 @@ class SupervisionPolicy(Policy):
         _known(templates, self.templates, "通知模板")
         audiences = {each for level in self.levels.values() for each in level.audience}
         _known(audiences | {*self.inspections.audience}, self.audiences, "通知对象")
+        _known({self.knowledge.cause}, self.causes, "督办事由")
         return self
 
     @model_validator(mode="after")
@@ -182,7 +202,8 @@ class SupervisionPolicy(Policy):
             raise ValueError(f"编码重复：{'、'.join(twice)}")
         _known({each.adds_to for each in self.overdue} - {None}, _codes(self.overdue), "催办")
         alone = {each.level for each in self.overdue} | {each.level for each in self.hard_cases}
-        alone |= {each.level for each in self.patterns} | {self.flagged.level}
+        alone |= {each.level for each in self.patterns}
+        alone |= {self.flagged.level, self.knowledge.level}
         if Level.S5 in alone:
             raise ValueError("问责线索只能由人提出，不得自动产生")
         return self
@@ -197,6 +218,13 @@ class SupervisionPolicy(Policy):
             patterns=tuple(Pattern(**each.model_dump()) for each in self.patterns),
             flagged=self.flagged.level,
             flagged_reason=Reason(name=self.flagged.name, clause=self.flagged.clause),
+            knowledge_cause=self.knowledge.cause,
+            knowledge_level=self.knowledge.level,
+            hard_after_days=self.escalations.overdue.days_after,
+            hard_cases={
+                LONG_OVERDUE: self.escalations.overdue.reason(),
+                MANY_COMPLAINANTS: self.escalations.complainants.reason(),
+            },
             reply_limit=self.reply.limit(),
             contest_limit=self.contest.limit(),
             causes=_reasons(self.causes),
