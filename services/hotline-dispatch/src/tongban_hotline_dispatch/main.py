@@ -21,6 +21,7 @@ from tongban_hotline_dispatch import api, consumers, events, operations, pages, 
 from tongban_hotline_dispatch.domain.process_document import as_markdown, as_mermaid
 from tongban_hotline_dispatch.operations import Outcome, Report, open311
 from tongban_hotline_dispatch.settings import HotlineSettings
+from tongban_hotline_dispatch.store.callback_policy import CALLBACK
 from tongban_hotline_dispatch.store.exports import EXPORT
 from tongban_hotline_dispatch.store.open311_policy import OPEN311
 from tongban_hotline_dispatch.store.policies import LIMITS
@@ -37,7 +38,7 @@ SERVICE = Service(
     routers=(*api.routers, *pages.routers),
     subscriptions=consumers.subscriptions,
     timers=timers.handlers,
-    policies=(LIMITS, PROCESS, OPEN311, EXPORT),
+    policies=(LIMITS, PROCESS, OPEN311, EXPORT, CALLBACK),
 )
 
 

@@ -7,10 +7,11 @@ from tongban_common.service import Kit
 from tongban_common.timers import OnDue, on_due
 from tongban_hotline_dispatch import operations
 from tongban_hotline_dispatch.domain.assignment import Clock
+from tongban_hotline_dispatch.operations import reappraisals
 
 
 def handlers(kit: Kit) -> tuple[OnDue[Any], ...]:
-    return tuple(
+    of_tickets = tuple(
         on_due(
             clock,
             lock=operations.lock_ticket,
@@ -20,4 +21,16 @@ def handlers(kit: Kit) -> tuple[OnDue[Any], ...]:
             due_of=operations.due_of,
         )
         for clock in Clock
+    )
+    return (*of_tickets, *_reappraisals(kit))
+
+
+def _reappraisals(kit: Kit) -> tuple[OnDue[Any], ...]:
+    return (
+        on_due(
+            reappraisals.TIMER,
+            lock=reappraisals.lock,
+            missed=partial(reappraisals.miss, kit=kit),
+            rescheduled=reappraisals.reschedule,
+        ),
     )

@@ -6,6 +6,7 @@ from datetime import datetime
 
 from tongban_common.working_days import SHANGHAI, Limit, Unit, WorkingCalendar
 from tongban_hotline_dispatch.domain.appeal import Appeal
+from tongban_hotline_dispatch.domain.callback_rules import CallbackBook
 from tongban_hotline_dispatch.domain.deadlines import Facts, Pause, ReplyLimits, ReplyRule, Term
 from tongban_hotline_dispatch.domain.process import Process
 
@@ -16,6 +17,7 @@ class Rules:
     limits: ReplyLimits
     process: Process
     editions: Mapping[int, Process] = field(default_factory=dict)  # for what pinned an earlier one
+    callback: CallbackBook | None = None
 
     def with_one_limit(self, limit: Limit) -> "Rules":
         """The same limit for every matter and both clocks: a policy given by value."""
