@@ -22,9 +22,10 @@ async def first_half(town: Town) -> Underway:
     freight = await town.accepted(FREIGHT_LICENCE, "TRAFFIC-01", "S-003")
     town.clock.now = moment("09-17")
     unanswered = await town.signed(await town.assigned(await town.registered(), "SOCIAL"))
-    answered = await town.signed(await town.assigned(await town.registered("consult"), "DONGHU"))
+    asked = await town.registered("consult", wants_callback=False)
+    answered = await town.signed(await town.assigned(asked, "DONGHU"))
     food = await town.accepted()
-    answered = await town.closed(await town.replied(answered))
+    answered = await town.closed(await town.replied(answered), was_called=False)
     return Underway(answered, unanswered, freight, food)
 
 

@@ -147,10 +147,14 @@ class Town:
     async def replied(self, ticket: Document, text: str = "已现场更换灯具。") -> Document:
         return await self._ticket(ticket, "reply", {"text": text})
 
-    async def closed(self, ticket: Document) -> Document:
-        """With what the callback heard: whoever left a number is asked first."""
+    async def passed(self, ticket: Document) -> Document:
+        """审核通过: from now on the citizen may rate it, and is called."""
+        return await self._ticket(ticket, "review/pass")
+
+    async def closed(self, ticket: Document, *, was_called: bool = True) -> Document:
+        """With what the callback heard; whoever wants no call may still rate by the link."""
         heard = {"resolved": "resolved", "result": "satisfied", "process": "satisfied"}
-        return await self._ticket(ticket, "close", {"heard": heard})
+        return await self._ticket(ticket, "close", {"heard": heard} if was_called else None)
 
     async def _ticket(self, ticket: Document, move: str, body: object = None) -> Document:
         """On the ticket as it is now: clocks that ran out have moved it, too."""

@@ -26,7 +26,9 @@ ONE_TICKET = {
     "hotline.ticket-signed": 1,
     "hotline.assignment-contacted": 1,
     "hotline.ticket-replied": 1,
+    "hotline.review-passed": 1,
     "hotline.callback-opened": 1,
+    "hotline.rating-invited": 1,
     "hotline.callback-completed": 1,
     "hotline.ticket-closed": 1,
     "hotline.ticket-archived": 1,
@@ -65,6 +67,9 @@ async def test_matters_done_in_time_end_in_a_bulletin_without_deductions(town: T
     assert due_days(await town.invitation("case", case), "due_at") == ["09-29"]
     assert (await town.reviewed("ticket", ticket, 5, tags=["517"]))["level"] == 5
     assert (await town.reviewed("case", case, 4, tags=["413"]))["level"] == 4
+    await town.settle()
+    rated = (await town.ask(f"/hotline/v1/tickets/{ticket['id']}", role="dispatcher")).json()
+    assert rated["status"] == "closed"  # who rated it themselves is not called
     assert await town.rectifications() == []
 
     await town.until(moment("10-08"))
@@ -101,10 +106,10 @@ async def done_in_time(town: Town) -> tuple[Document, Document]:
     assert due_days(case, "delivery_due") == ["10-12"]
     await town.until(moment("09-22"))
     case = await town.delivered(case)
-    ticket = await town.closed(await town.replied(ticket))
+    ticket = await town.passed(await town.replied(ticket))
     assert (ticket["is_overdue"], ticket["status"], case["status"]) == (
         False,
-        "closed",
+        "callback",
         "delivered",
     )
     await town.settle()
@@ -264,8 +269,9 @@ async def test_a_bad_review_is_rectified_and_costs_points_when_it_was_true(town:
 async def two_bad_reviews(town: Town) -> dict[str, Document]:
     """Of a ticket and of a case; what they open, by unit."""
     town.clock.now = moment("09-14")
-    ticket = await town.signed(await town.assigned(await town.registered(), "DONGHU"))
-    ticket = await town.closed(await town.replied(ticket))
+    ticket = await town.registered(wants_callback=False)
+    ticket = await town.signed(await town.assigned(ticket, "DONGHU"))
+    ticket = await town.closed(await town.replied(ticket), was_called=False)
     case = await town.completed(await town.decided(await town.accepted()))
     await town.settle()
     town.clock.now = moment("09-15")

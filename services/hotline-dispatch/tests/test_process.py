@@ -130,11 +130,13 @@ async def test_a_reply_is_reviewed_called_back_done_again_and_closed(
     assert facts[4:] == [
         "review-passed",
         "callback-opened",
+        "rating-invited",
         "callback-completed",
         "rework-started",
         "ticket-replied",
         "review-passed",
         "callback-opened",
+        "rating-invited",
         "callback-attempted",
         "callback-completed",
         "ticket-closed",

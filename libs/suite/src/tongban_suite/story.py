@@ -2,11 +2,9 @@
 
 import asyncio
 import random
-from collections.abc import Callable, Coroutine, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Callable, Sequence
 from datetime import date, datetime, time, timedelta
 from functools import partial
-from heapq import heappop, heappush
 from importlib.resources import files
 from typing import Any
 from uuid import UUID
@@ -30,8 +28,7 @@ from tongban_evaluation.store.reviews import invitation
 from tongban_hotline_dispatch import operations as hotline
 from tongban_hotline_dispatch.domain.appeal import Appeal, AppealType, Channel, Urgency
 from tongban_hotline_dispatch.domain.asking import Request
-from tongban_hotline_dispatch.domain.assignment import AskKind, Reply
-from tongban_hotline_dispatch.domain.callback import Heard, Mark, Resolved
+from tongban_hotline_dispatch.domain.assignment import AskKind
 from tongban_hotline_dispatch.store import Complainant
 from tongban_intake import operations as intake
 from tongban_intake.domain.case import Applicant, DeliveryMethod, Result
@@ -39,18 +36,16 @@ from tongban_scoring import operations as scoring
 from tongban_scoring.domain.entries import Evidence, Responsibility, State
 from tongban_scoring.store import entry
 from tongban_suite.city import City
+from tongban_suite.course import ACTOR, REPLY, SETTLED_EVERY, Course, Lane, done_by
 from tongban_suite.simulation import Simulation
 
 TICKETS, CASES = 150, 80
 DAYS = 91
 ANSWERING = 0.6  # the share of the invited who review
-SETTLED_EVERY = 2  # days: events travel in batches, as they do under load
 ANSWERED_AFTER = (24 * SETTLED_EVERY, 120)  # hours: the invitation has come by then
 NEGLECTED = 0.2  # the share of bad reviews whose unit lets the time run out
 CONFIRMED = 0.7  # the share of the ledger's leads that an inspector confirms
 _ATTRIBUTED = "S3-3"  # 超过承诺时限，须归责
-_ACTOR = "demo"
-_REPLY = Reply.of("您反映的问题已现场核实并处理，感谢您的监督。")
 # What lies on the desks as the demo opens: how far a matter of the last hours has come.
 _DESKS = (
     *(("waits", Urgency.CRITICAL), ("waits", Urgency.URGENT), ("waits", Urgency.NORMAL)) * 2,
@@ -60,7 +55,7 @@ _DESKS = (
 _ASKED = {
     "return": Request(
         kind=AskKind.RETURN,
-        by=_ACTOR,
+        by=ACTOR,
         grounds={
             "reason": "所涉路段由市政部门养护，不属于本单位职责",
             "citation": "机构职能编制规定",
@@ -69,11 +64,10 @@ _ASKED = {
     ),
     "extension": Request(
         kind=AskKind.EXTENSION,
-        by=_ACTOR,
+        by=ACTOR,
         grounds={"reason": "须会同产权单位开挖检修", "citation": "工单办理规定", "amount": 3},
     ),
 }
-_HEARD = Heard(resolved=Resolved.YES, result=Mark.SATISFIED, process=Mark.SATISFIED)
 
 
 class _Appeal(BaseModel):
@@ -89,31 +83,6 @@ class _Appeals(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
 
     appeals: list[_Appeal]
-
-
-Act = Callable[[datetime], Coroutine[Any, Any, object]]
-
-
-@dataclass
-class Lane:
-    """What is going to happen in one service, by moment; doing one thing may put others on it.
-
-    Lanes run side by side, each over a database of its own and by a chance of its own, so that
-    the same things happen whichever is faster.
-    """
-
-    chance: random.Random
-    _waiting: list[tuple[datetime, int, Act]] = field(default_factory=list)
-    _count: int = 0
-
-    def at(self, moment: datetime, act: Act) -> None:
-        self._count += 1
-        heappush(self._waiting, (moment, self._count, act))
-
-    async def run(self, until: datetime) -> None:
-        while self._waiting and self._waiting[0][0] < until:
-            moment, _, act = heappop(self._waiting)
-            await act(moment)
 
 
 class Story:
@@ -167,7 +136,7 @@ class Story:
         appeal = chance.choice(helps)
         ticket_id = await self._register(appeal, urgency, now)
         rules = await hotline.rules_at(self._hotline, now=now)
-        step = hotline.Step(ticket_id=ticket_id, actor=_ACTOR)
+        step = hotline.Step(ticket_id=ticket_id, actor=ACTOR)
         async with self._hotline.db.transaction() as tx:
             desk = hotline.Desk(tx, step=step, rules=rules, now=now)
             if stage == "waits":
@@ -180,45 +149,22 @@ class Story:
             if stage in _ASKED:
                 await desk.ask(_ASKED[stage])
             if stage in {"replied", "called"}:
-                await hotline.reply(tx, step=step, answer=_REPLY, rules=rules, now=now)
+                await hotline.reply(tx, step=step, answer=REPLY, rules=rules, now=now)
             if stage == "called":
                 await desk.pass_review()
 
     async def _ticket(self, now: datetime) -> None:
         lane, chance = self._tickets, self._tickets.chance
         appeal = chance.choice(self._appeals)
-        rules = await hotline.rules_at(self._hotline, now=now)
         ticket_id = await self._register(appeal, Urgency.NORMAL, now)
-        step = hotline.Step(ticket_id=ticket_id, actor=_ACTOR)
-        later = now + timedelta(minutes=chance.randint(5, 40))
-
-        async def assign(then: datetime) -> None:
-            async with self._hotline.db.transaction() as tx:
-                ticket = await hotline.assign(
-                    tx, step=step, unit_code=appeal.unit, rules=rules, now=then
-                )
-            due = ticket.reply_term.due_at if ticket.reply_term else then
-            lane.at(then + timedelta(hours=2), sign)
-            lane.at(_done_by(chance, then, due), answer)
-
-        async def sign(then: datetime) -> None:
-            rules = await hotline.rules_at(self._hotline, now=then)
-            async with self._hotline.db.transaction() as tx:
-                await hotline.sign(tx, step=step, rules=rules, now=then)
-
-        async def answer(then: datetime) -> None:
-            rules = await hotline.rules_at(self._hotline, now=then)
-            async with self._hotline.db.transaction() as tx:
-                await hotline.reply(tx, step=step, answer=_REPLY, rules=rules, now=then)
-            lane.at(then + timedelta(hours=20), close)
-
-        async def close(then: datetime) -> None:
-            rules = await hotline.rules_at(self._hotline, now=then)
-            async with self._hotline.db.transaction() as tx:
-                await hotline.close(tx, step=step, rules=rules, now=then, heard=_HEARD)
-            self._invited(chance, ticket_id, then)
-
-        lane.at(later, assign)
+        course = Course(
+            kit=self._hotline,
+            lane=lane,
+            step=hotline.Step(ticket_id=ticket_id, actor=ACTOR),
+            unit=appeal.unit,
+            invited=partial(self._invited, chance, ticket_id),
+        )
+        lane.at(now + timedelta(minutes=chance.randint(5, 40)), course.assign)
 
     async def _register(self, appeal: _Appeal, urgency: Urgency, now: datetime) -> UUID:
         chance = self._tickets.chance
@@ -235,7 +181,7 @@ class Story:
                 content=appeal.content,
             ),
             person=Complainant(name=_name(chance), phone=_phone(chance)),
-            actor=_ACTOR,
+            actor=ACTOR,
         )
         rules = await hotline.rules_at(self._hotline, now=now)
         async with self._hotline.db.transaction() as tx:
@@ -259,14 +205,14 @@ class Story:
                 id_number=f"9901{chance.randrange(10**14):014}",
                 phone=_phone(chance),
             ),
-            actor=_ACTOR,
+            actor=ACTOR,
             staff_code=staff,
         )
         async with self._intake.db.transaction() as tx:
             case = await intake.accept(
                 tx, new=new, rules=rules, sealer=Sealer(self._intake.secret), now=now
             )
-        step = intake.Step(case_id=new.case_id, actor=_ACTOR)
+        step = intake.Step(case_id=new.case_id, actor=ACTOR)
 
         async def finish(then: datetime) -> None:
             async with self._intake.db.transaction() as tx:
@@ -282,13 +228,15 @@ class Story:
             async with self._intake.db.transaction() as tx:
                 await intake.deliver(tx, step=step, method=DeliveryMethod.HANDED_OVER, now=then)
 
-        lane.at(_done_by(chance, now, case.promise.due_at), finish)
+        lane.at(done_by(chance, now, case.promise.due_at), finish)
 
-    def _invited(self, chance: random.Random, matter_id: UUID, then: datetime) -> None:
-        """Most of those who are asked answer, some days later."""
-        if chance.random() < ANSWERING:
-            later = then + timedelta(hours=chance.randint(*ANSWERED_AFTER))
-            self._reviews.at(later, partial(self._review, matter_id))
+    def _invited(self, chance: random.Random, matter_id: UUID, then: datetime) -> datetime | None:
+        """Most of those who are asked answer, some days later: when, if at all."""
+        if chance.random() >= ANSWERING:
+            return None
+        later = then + timedelta(hours=chance.randint(*ANSWERED_AFTER))
+        self._reviews.at(later, partial(self._review, matter_id))
+        return later
 
     async def _review(self, matter_id: UUID, now: datetime) -> None:
         chance = self._reviews.chance
@@ -328,7 +276,7 @@ class Story:
         self, step: Callable[..., Any], rectification_id: UUID, version: int, now: datetime
     ) -> None:
         act = evaluation.Act(
-            rectification_id=rectification_id, expected=version, actor=_ACTOR, scope=None, at=now
+            rectification_id=rectification_id, expected=version, actor=ACTOR, scope=None, at=now
         )
         async with self._city.kit("evaluation").db.transaction() as tx:
             await step(tx, act, book=self._book)
@@ -339,7 +287,7 @@ class Story:
         for entry_id, rule_id in await _proposed(kit):
             decision = scoring.Decision(
                 entry_id=entry_id,
-                actor=_ACTOR,
+                actor=ACTOR,
                 evidence=Evidence(text="经调阅办件流转记录和回访录音核实。"),
                 responsibility=Responsibility.WINDOW if rule_id == _ATTRIBUTED else None,
             )
@@ -352,13 +300,6 @@ class Story:
         day = self._starts_on + timedelta(days=chance.randrange(DAYS))
         minutes = chance.randint(9 * 60, 17 * 60)
         return datetime.combine(day, time(), SHANGHAI) + timedelta(minutes=minutes)
-
-
-def _done_by(chance: random.Random, start: datetime, due: datetime) -> datetime:
-    """Mostly in time; about one in eleven late."""
-    if chance.random() < 0.09:
-        return due + timedelta(hours=chance.randint(10, 60))
-    return start + (due - start) * chance.uniform(0.15, 0.97)
 
 
 def _name(chance: random.Random) -> str:

@@ -1,4 +1,4 @@
-"""The Kafka edge: what ends a matter invites a review; names of units are kept for reading."""
+"""The Kafka edge: what invites a review, a callback that is one, and the names of units."""
 
 from dataclasses import dataclass
 from typing import Any, ClassVar
@@ -12,12 +12,14 @@ from tongban_common.inbox import Subscription, ignore, on
 from tongban_common.service import Kit
 from tongban_evaluation import operations
 from tongban_evaluation.domain.invitation import Matter, MatterKind
+from tongban_evaluation.domain.review import Heard
 from tongban_evaluation.store.policies import RuleBook, rule_book
 from tongban_evaluation.store.units import keep_name
 
 CASES = "tongban.intake.case.v1"
 TICKETS = "tongban.hotline.ticket.v1"
 DIRECTORY = "tongban.intake.directory.v1"
+REACHED = "reached"
 
 
 class CaseCompleted(Reading):
@@ -39,6 +41,36 @@ class TicketClosed(Reading):
     ticket_id: UUID
     ticket_no: str
     unit_code: str
+
+
+class RatingInvited(Reading):
+    """A reply to a ticket may be rated, before its callback."""
+
+    type: ClassVar[str] = "tongban.hotline.rating-invited.v1"
+    topic: ClassVar[str] = TICKETS
+
+    ticket_id: UUID
+    ticket_no: str
+    unit_code: str
+
+
+class CallbackCompleted(Reading):
+    """What the callback desk of the hotline heard, or that it heard nothing."""
+
+    type: ClassVar[str] = "tongban.hotline.callback-completed.v1"
+    topic: ClassVar[str] = TICKETS
+
+    ticket_id: UUID
+    ticket_no: str = ""
+    unit_code: str | None
+    outcome: str = ""
+    result_level: int | None = None
+    is_final: bool = False
+
+    @property
+    def is_review(self) -> bool:
+        """The ticket ends with it, and the desk itself took the answers down."""
+        return self.is_final and self.outcome == REACHED
 
 
 class UnitChanged(Reading):
@@ -65,13 +97,29 @@ class _Receiver:
         await operations.invite(tx, matter=matter, book=self.book, finished_at=case.completed_at)
 
     async def close_ticket(self, tx: Transaction, ticket: TicketClosed) -> None:
-        matter = Matter(
-            kind=MatterKind.TICKET,
-            id=ticket.ticket_id,
-            title=f"12345工单 {ticket.ticket_no}",
-            unit_code=ticket.unit_code,
-        )
+        matter = _ticket(ticket.ticket_id, ticket.ticket_no, ticket.unit_code)
         await operations.invite(tx, matter=matter, book=self.book, finished_at=ticket.occurred_at)
+
+    async def invite_to_rate(self, tx: Transaction, ticket: RatingInvited) -> None:
+        matter = _ticket(ticket.ticket_id, ticket.ticket_no, ticket.unit_code)
+        await operations.invite(tx, matter=matter, book=self.book, finished_at=ticket.occurred_at)
+
+    async def take_callback(self, tx: Transaction, done: CallbackCompleted) -> None:
+        if not done.is_review or done.unit_code is None or done.result_level is None:
+            return
+        await operations.record_callback(
+            tx,
+            matter=_ticket(done.ticket_id, done.ticket_no, done.unit_code),
+            heard=Heard(level=done.result_level, ref=done.event_id),
+            book=self.book,
+            now=done.occurred_at,
+        )
+
+
+def _ticket(ticket_id: UUID, ticket_no: str, unit_code: str) -> Matter:
+    return Matter(
+        kind=MatterKind.TICKET, id=ticket_id, title=f"12345工单 {ticket_no}", unit_code=unit_code
+    )
 
 
 async def _name_unit(tx: Transaction, unit: UnitChanged) -> None:
@@ -83,6 +131,8 @@ def subscriptions(kit: Kit) -> tuple[Subscription[Any], ...]:
     return (
         on(CaseCompleted, receiver.complete_case),
         on(TicketClosed, receiver.close_ticket),
+        on(RatingInvited, receiver.invite_to_rate),
+        on(CallbackCompleted, receiver.take_callback),
         on(UnitChanged, _name_unit),
         *ignore(
             CASES,
@@ -135,7 +185,7 @@ def subscriptions(kit: Kit) -> tuple[Subscription[Any], ...]:
             "tongban.hotline.ticket-terminated.v1",
             "tongban.hotline.callback-opened.v1",
             "tongban.hotline.callback-attempted.v1",
-            "tongban.hotline.callback-completed.v1",
+            "tongban.hotline.callback-rated.v1",
             "tongban.hotline.supervision-opened.v1",
             "tongban.hotline.hard-case-opened.v1",
             "tongban.hotline.ticket-withdrawn.v1",

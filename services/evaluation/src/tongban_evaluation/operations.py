@@ -18,9 +18,10 @@ from tongban_evaluation.domain import invitation as invitations
 from tongban_evaluation.domain import rectification as rectifications
 from tongban_evaluation.domain import review as reviews
 from tongban_evaluation.domain.deadlines import Clock
-from tongban_evaluation.domain.invitation import Matter
+from tongban_evaluation.domain.invitation import Invitation, Matter
 from tongban_evaluation.domain.rectification import Answer, Findings, Rectification, Rules
-from tongban_evaluation.domain.review import Opinion, Review
+from tongban_evaluation.domain.review import Heard, Opinion, Review
+from tongban_evaluation.domain.tags import Scale
 from tongban_evaluation.events import (
     DeadlineApproaching,
     DeadlineMissed,
@@ -97,18 +98,23 @@ async def submit(
     tx: Transaction, *, invitation_id: UUID, opinion: Opinion, book: RuleBook, now: datetime
 ) -> Review:
     """A review by its invitation; a bad one opens its rectification in the same transaction."""
-    today = now.astimezone(SHANGHAI).date()
-    scale = await book.scale_on(today)
+    scale = await book.scale_on(now.astimezone(SHANGHAI).date())
     invitation = await Invitations(tx).get(invitation_id)
-
     review = reviews.write(opinion, invitation, review_id=new_id(now), scale=scale, at=now)
+    return await _record(tx, review, invitation.used(at=now), scale=scale, book=book)
 
-    await Reviews(tx).add(review)
-    await Invitations(tx).save(invitation.used(at=now))
-    tx.publish(_submitted(review))
-    if scale.level(review.opinion.level).is_bad:
-        await _open(tx, review, await book.on(today))
-    return review
+
+async def record_callback(
+    tx: Transaction, *, matter: Matter, heard: Heard, book: RuleBook, now: datetime
+) -> Review | None:
+    """What the hotline's callback heard is the ticket's one review, if nobody was there before."""
+    await invite(tx, matter=matter, book=book, finished_at=now)
+    invitation = await Invitations(tx).of_matter(matter)
+    if invitation.used_at is not None:
+        return None
+    scale = await book.scale_on(now.astimezone(SHANGHAI).date())
+    review = reviews.take_down(heard, invitation, review_id=new_id(now), scale=scale, at=now)
+    return await _record(tx, review, invitation.taken_down(at=now), scale=scale, book=book)
 
 
 async def verify(tx: Transaction, act: Act, findings: Findings, *, book: RuleBook) -> Rectification:
@@ -202,6 +208,18 @@ async def reschedule(
             occurred_at=now,
         )
     )
+
+
+async def _record(
+    tx: Transaction, review: Review, used: Invitation, *, scale: Scale, book: RuleBook
+) -> Review:
+    at = review.submitted_at
+    await Reviews(tx).add(review)
+    await Invitations(tx).save(used)
+    tx.publish(_submitted(review))
+    if scale.level(review.opinion.level).is_bad:
+        await _open(tx, review, await book.on(at.astimezone(SHANGHAI).date()))
+    return review
 
 
 async def _open(tx: Transaction, review: Review, rules: Rules) -> None:

@@ -16,6 +16,7 @@ from tongban_hotline_dispatch.operations import (
     knowledge_drafts,
     knowledge_duties,
     likeness_index,
+    reappraisals,
     supervision_issuing,
     supervision_timers,
 )
@@ -28,6 +29,16 @@ def handlers(kit: Kit) -> tuple[OnDue[Any], ...]:
         *_contact_rounds(kit),
         *_knowledge(kit),
         *_supervision(kit),
+        _reappraisals(kit),
+    )
+
+
+def _reappraisals(kit: Kit) -> OnDue[Any]:
+    return on_due(
+        reappraisals.TIMER,
+        lock=reappraisals.lock,
+        missed=partial(reappraisals.miss, kit=kit),
+        rescheduled=reappraisals.reschedule,
     )
 
 

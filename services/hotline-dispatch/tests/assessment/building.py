@@ -1,7 +1,7 @@
 """Tickets on their way, and what a run says of their units."""
 
 from collections.abc import Callable
-from datetime import date, datetime, timedelta
+from datetime import date, datetime, time, timedelta
 from typing import Any
 
 from tongban_common.http import PageRequest
@@ -105,9 +105,10 @@ class Case:
         if heard is not None:
             await self.desk(at + HOUR, lambda desk: desk.call_back(heard))
             return
-        for _ in range(3):
-            await self.desk(at + HOUR, lambda desk: desk.attempt_callback())
-        await self.desk(at + HOUR, lambda desk: desk.give_up_callback())
+        morning = datetime.combine(at.astimezone(SHANGHAI).date(), time(10), tzinfo=SHANGHAI) + DAY
+        for hours in (0, 5, 24):  # in different parts of two days
+            await self.desk(morning + hours * HOUR, lambda desk: desk.attempt_callback())
+        await self.desk(morning + 24 * HOUR, lambda desk: desk.give_up_callback())
 
     async def whole(self, heard: Heard | None, *, contacts: bool = True) -> "Case":
         """Signed and contacted in an hour each, replied in a day, called back."""

@@ -383,6 +383,8 @@ def subscriptions(kit: Kit) -> tuple[Subscription[Any], ...]:
             "tongban.hotline.callback-opened.v1",
             "tongban.hotline.callback-attempted.v1",
             "tongban.hotline.callback-completed.v1",
+            "tongban.hotline.callback-rated.v1",
+            "tongban.hotline.rating-invited.v1",
             "tongban.hotline.supervision-opened.v1",
             "tongban.hotline.hard-case-opened.v1",
             "tongban.hotline.ticket-withdrawn.v1",

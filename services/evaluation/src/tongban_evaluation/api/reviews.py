@@ -22,7 +22,13 @@ from tongban_common.http import (
 )
 from tongban_evaluation import operations, queries
 from tongban_evaluation.domain.invitation import AlreadyReviewed, InvitationExpired, MatterKind
-from tongban_evaluation.domain.review import Channel, CommentTooLong, Opinion, ReasonMissing
+from tongban_evaluation.domain.review import (
+    Channel,
+    CommentTooLong,
+    NotByThemselves,
+    Opinion,
+    ReasonMissing,
+)
 from tongban_evaluation.domain.tags import TagNotInForce, TagOfAnotherLevel, UnknownTag
 from tongban_evaluation.operations import Links
 from tongban_evaluation.store.policies import RuleBook
@@ -101,6 +107,7 @@ class InvitationView(View):
         TagNotInForce,
         UnknownTag,
         StaffMayNotReview,
+        NotByThemselves,
     ),
 )
 async def submit_review(

@@ -49,13 +49,22 @@ class Invitation:
 
     def check_open(self, *, at: datetime) -> None:
         """Raises AlreadyReviewed, or InvitationExpired."""
-        if self.used_at is not None:
-            raise AlreadyReviewed("这件事已经评价过了，每件事只评价一次")
+        self.check_unused()
         if at > self.window.due_at:
             raise InvitationExpired("评价期限已过，邀请已失效")
 
+    def check_unused(self) -> None:
+        """Raises AlreadyReviewed."""
+        if self.used_at is not None:
+            raise AlreadyReviewed("这件事已经评价过了，每件事只评价一次")
+
     def used(self, *, at: datetime) -> "Invitation":
         self.check_open(at=at)
+        return replace(self, used_at=at)
+
+    def taken_down(self, *, at: datetime) -> "Invitation":
+        """By a callback, whose own window is the hotline's."""
+        self.check_unused()
         return replace(self, used_at=at)
 
 

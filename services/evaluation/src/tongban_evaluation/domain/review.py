@@ -1,7 +1,7 @@
 """A review (评价): what somebody may say about a matter, and the proof that it was them.
 
 A review is immutable. An active one (主动评价) always carries the proof of its origin, so that no
-scheduler and no member of staff can write one.
+scheduler and no member of staff can write one; what the hotline's callback heard carries its event.
 """
 
 from collections.abc import Sequence
@@ -27,6 +27,7 @@ class Channel(StrEnum):
     SMS = "sms"  # 短信
     WINDOW_TABLET = "window_tablet"  # 窗口评价器
     KIOSK = "kiosk"  # 自助终端
+    CALLBACK = "callback"  # 12345热线回访，只由热线的回访结果产生
 
 
 class Origin(StrEnum):
@@ -36,6 +37,7 @@ class Origin(StrEnum):
 
 class ProofKind(StrEnum):
     INVITATION = "invitation"  # 一次性邀请链接
+    CALLBACK = "callback"  # 热线回访记录
 
 
 class ReasonMissing(RuleViolation):
@@ -58,6 +60,18 @@ class ProofMissing(RuleViolation):
 class Proof:
     kind: ProofKind
     ref: str
+
+
+class NotByThemselves(RuleViolation):
+    code = "review.not_by_this_channel"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Heard:
+    """What a callback of the hotline heard; its words and reasons stay there."""
+
+    level: int
+    ref: str  # the event that told of it
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -99,6 +113,8 @@ def write(
     opinion: Opinion, invitation: Invitation, *, review_id: UUID, scale: Scale, at: datetime
 ) -> Review:
     """The active review that an invitation entitles to."""
+    if opinion.channel is Channel.CALLBACK:
+        raise NotByThemselves("回访评价由12345热线记录，请选择实际使用的评价渠道")
     invitation.check_open(at=at)
     return Review(
         id=review_id,
@@ -108,6 +124,26 @@ def write(
         submitted_at=at,
         origin=Origin.ACTIVE,
         proof=Proof(kind=ProofKind.INVITATION, ref=str(invitation.id)),
+    )
+
+
+def take_down(
+    heard: Heard, invitation: Invitation, *, review_id: UUID, scale: Scale, at: datetime
+) -> Review:
+    """回访: what was said on the phone, by the matter's one invitation, whenever it came about.
+
+    Why somebody is not content is asked on the phone and kept by the hotline. Raises
+    AlreadyReviewed.
+    """
+    invitation.check_unused()
+    return Review(
+        id=review_id,
+        matter=invitation.matter,
+        opinion=Opinion(level=scale.level(heard.level).number, channel=Channel.CALLBACK),
+        scale_version=scale.version,
+        submitted_at=at,
+        origin=Origin.ACTIVE,
+        proof=Proof(kind=ProofKind.CALLBACK, ref=heard.ref),
     )
 
 

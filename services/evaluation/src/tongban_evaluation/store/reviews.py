@@ -116,6 +116,18 @@ class Invitations:
             raise InvitationNotFound("没有这个评价邀请")
         return invitation_of(row)
 
+    async def of_matter(self, matter: Matter) -> Invitation:
+        """Locked until the transaction ends. Raises InvitationNotFound."""
+        found = await self._connection.execute(
+            select(invitation)
+            .where(invitation.c.matter_kind == matter.kind, invitation.c.matter_id == matter.id)
+            .with_for_update()
+        )
+        row = found.one_or_none()
+        if row is None:
+            raise InvitationNotFound("没有这个评价邀请")
+        return invitation_of(row)
+
     async def save(self, used: Invitation) -> None:
         await self._connection.execute(
             invitation.update().where(invitation.c.id == used.id).values(used_at=used.used_at)

@@ -3,6 +3,7 @@
 from tongban_hotline_dispatch.api import (
     assessment,
     bulk,
+    callbacks,
     contact_rounds,
     contacts,
     dispatching,
@@ -18,6 +19,7 @@ from tongban_hotline_dispatch.api import (
     open311,
     open311_staff,
     process,
+    reappraisals,
     suggestions,
     supervision,
     tickets,
@@ -52,4 +54,6 @@ routers = (
     exclusions.router,
     exclusions.audits,
     upstream.router,
+    callbacks.router,
+    reappraisals.router,
 )

@@ -334,5 +334,5 @@ async def progress(
     return ProgressView.of(ticket)
 
 
-def step_of(ticket_id: UUID, who: Principal, expected: int) -> Step:
+def step_of(ticket_id: UUID, who: Principal, expected: int | None) -> Step:
     return Step(ticket_id=ticket_id, actor=who.subject, unit=acts_for(who), seen_version=expected)

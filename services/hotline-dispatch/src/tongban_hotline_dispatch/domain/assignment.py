@@ -39,6 +39,7 @@ class Clock(StrEnum):
     SUSPENSION = "suspension"  # 挂起
     REVIEW = "review"  # 办后审核
     CALLBACK = "callback"  # 回访
+    CALL = "call"  # 人工回访
     TRACKER = "tracker"  # 阶段性办结的承诺
     HARD_CASE = "hard_case"  # 疑难
     ARCHIVE = "archive"  # 归档

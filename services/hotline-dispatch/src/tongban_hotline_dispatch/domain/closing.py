@@ -1,11 +1,13 @@
 """Commands after the reply: reviewed, called back, done again, closed, archived."""
 
+from collections.abc import Mapping
 from dataclasses import replace
 from datetime import datetime
+from types import MappingProxyType
 
 from tongban_common.errors import Conflict, RuleViolation
 from tongban_hotline_dispatch.domain.assignment import Assignment, Clock, Json
-from tongban_hotline_dispatch.domain.callback import Callback, Cause, Heard, Resolved
+from tongban_hotline_dispatch.domain.callback import Callback, Cause, Heard, Outcome, Resolved
 from tongban_hotline_dispatch.domain.moves import OPEN_STATES, Act, State, Status
 from tongban_hotline_dispatch.domain.rules import Rules
 from tongban_hotline_dispatch.domain.ticket import OF_TICKET, Deed, Ticket
@@ -19,6 +21,10 @@ class CallbackDue(RuleViolation):
 
 class CallbackNotOpen(Conflict):
     code = "callback.not_open"
+
+
+class AlreadyRated(Conflict):
+    code = "callback.already_rated"
 
 
 class TooFewAttempts(RuleViolation):
@@ -43,7 +49,7 @@ def pass_review(ticket: Ticket, rules: Rules, at: datetime) -> Ticket:
 
 def fail_review(ticket: Ticket, rules: Rules, at: datetime) -> Ticket:
     """审核退回: to be done again, as often as the policy allows."""
-    return _redone(ticket, Act.FAIL_REVIEW, rules, at)
+    return redone(ticket, Act.FAIL_REVIEW, rules, at)
 
 
 def open_callback(ticket: Ticket, _: Rules, at: datetime) -> Ticket:
@@ -54,7 +60,7 @@ def open_callback(ticket: Ticket, _: Rules, at: datetime) -> Ticket:
 
 def attempt(ticket: Ticket, at: datetime) -> Ticket:
     """未接通."""
-    current = _open_callback(ticket)
+    current = open_one(ticket)
     tried = replace(current, attempts=(*current.attempts, at))
     deed = Deed(act=Act.ATTEMPT, facts={"attempt": len(tried.attempts)})
     return replace(ticket.noted(deed), callback=tried)
@@ -62,7 +68,7 @@ def attempt(ticket: Ticket, at: datetime) -> Ticket:
 
 def call_back(ticket: Ticket, heard: Heard, rules: Rules, at: datetime) -> Ticket:
     """回访结果: closes, sends back to be done again, or, before any reply, goes to supervision."""
-    done = replace(_open_callback(ticket), heard=heard, done_at=at)
+    done = replace(unrated(open_one(ticket)), heard=heard, done_at=at)
     ticket = replace(ticket, callback=done)
     if heard.no_redo is not None:
         rules.process.no_redo_reason(heard.no_redo)
@@ -71,27 +77,29 @@ def call_back(ticket: Ticket, heard: Heard, rules: Rules, at: datetime) -> Ticke
         noted = ticket.noted(deed)
         return replace(noted, is_supervised=ticket.is_supervised or heard.needs_redo)
     if heard.needs_redo:
-        return _redone(ticket, Act.CALL_BACK, rules, at, heard=heard)
+        return redone(ticket, Act.CALL_BACK, rules, at, said=_said(ticket, heard))
     deed = Deed(act=Act.CALL_BACK, unit_code=ticket.unit_code, facts=_said(ticket, heard))
-    return _closed(ticket, deed, rules, at)
+    return closed(ticket, deed, rules, at)
 
 
 def lapse_callback(ticket: Ticket, rules: Rules, at: datetime, *, in_time: bool) -> Ticket:
     """回访未果: closed as not reached; silence is never satisfied. Raises TooFewAttempts."""
-    current = _open_callback(ticket)
-    least = rules.process.counts.callback_attempts
-    if in_time and len(current.attempts) < least:
-        raise TooFewAttempts(f"应至少回访{least}次", attempts=len(current.attempts))
-    done = replace(current, is_unanswered=True, done_at=at)
+    current = unrated(open_one(ticket))
+    if in_time:
+        _check_attempts(current, rules)
+    done = replace(current, is_unanswered=True, outcome=_silence(current, rules), done_at=at)
+    ticket = replace(ticket, callback=done)
     deed = Deed(act=Act.LAPSE_CALLBACK, unit_code=ticket.unit_code)
-    return _closed(replace(ticket, callback=done), deed, rules, at)
+    if ticket.status is not Status.CALLBACK:  # called at the deadline: it stays with its unit
+        return ticket.noted(deed)
+    return closed(ticket, deed, rules, at)
 
 
 def close(ticket: Ticket, heard: Heard | None, rules: Rules, at: datetime) -> Ticket:
     """办结 with the callback's result, or without where the policy exempts. Raises CallbackDue."""
     facts = {} if heard is None else _said(ticket, heard)
     deed = Deed(act=Act.CLOSE, unit_code=ticket.unit_code, facts=facts)
-    moved = _closed(ticket, deed, rules, at)
+    moved = closed(ticket, deed, rules, at)
     if heard is not None:
         if heard.no_redo is not None:
             rules.process.no_redo_reason(heard.no_redo)
@@ -99,6 +107,7 @@ def close(ticket: Ticket, heard: Heard | None, rules: Rules, at: datetime) -> Ti
             raise CallbackDue("未解决或者不满意的，应退回重办或者说明不再重办的事由")
         opened = reviewed(ticket, at).callback
         if opened is not None:
+            unrated(opened)
             return replace(moved, callback=replace(opened, heard=heard, done_at=at))
     if ticket.exemption(rules.process) is None:
         raise CallbackDue("该工单须回访后办结")
@@ -127,19 +136,24 @@ def archive(ticket: Ticket, rules: Rules, at: datetime) -> Ticket:
     return ticket.moved(Deed(act=Act.ARCHIVE), Status.ARCHIVED, rules, at)
 
 
-def _closed(ticket: Ticket, deed: Deed, rules: Rules, at: datetime) -> Ticket:
+def closed(ticket: Ticket, deed: Deed, rules: Rules, at: datetime) -> Ticket:
     moved = ticket.moved(deed, Status.CLOSED, rules, at)
     finished = moved.with_shares(Act.FINISH, _REPLIED).with_shares(Act.CANCEL, OPEN_STATES)
     return replace(finished, closed_at=at)
 
 
-def _redone(
-    ticket: Ticket, act: Act, rules: Rules, at: datetime, *, heard: Heard | None = None
+def redone(
+    ticket: Ticket,
+    act: Act,
+    rules: Rules,
+    at: datetime,
+    *,
+    said: Mapping[str, Json] = MappingProxyType({}),
 ) -> Ticket:
     """重办, or a hard case once the rounds are used up."""
     has_rounds = ticket.rework_rounds < rules.process.counts.rework_rounds
     target = Status.REWORK if has_rounds else Status.HARD_CASE
-    facts = {"round": ticket.rework_rounds, **(_said(ticket, heard) if heard else {})}
+    facts = {"round": ticket.rework_rounds, **said}
     deed = Deed(act=act, unit_code=ticket.unit_code, facts=facts)
     moved = ticket.moved(deed, target, rules, at)
     if not has_rounds:
@@ -170,7 +184,34 @@ def _lead_of(ticket: Ticket) -> Assignment:
     return ticket.lead
 
 
-def _open_callback(ticket: Ticket) -> Callback:
+def _check_attempts(current: Callback, rules: Rules) -> None:
+    """Raises TooFewAttempts."""
+    least = rules.process.counts.callback_attempts
+    if len(current.attempts) < least:
+        raise TooFewAttempts(f"应至少回访{least}次", attempts=len(current.attempts))
+    if rules.callback is None:
+        return
+    wanted = rules.callback.of(current).attempts
+    if not wanted.are_enough(current.attempts, least=least):
+        raise TooFewAttempts(
+            f"应在至少{wanted.days}日的不同时段回访至少{least}次",
+            attempts=len(wanted.counted(current.attempts)),
+        )
+
+
+def _silence(current: Callback, rules: Rules) -> Outcome:
+    counts = rules.callback is not None and rules.callback.of(current).silence_is_satisfied
+    return Outcome.DEFAULTED if counts and current.answered_at else Outcome.NO_ANSWER
+
+
+def unrated(current: Callback) -> Callback:
+    """Raises AlreadyRated: one matter is rated once."""
+    if current.own is not None:
+        raise AlreadyRated("诉求人已自行评价，请处理其评价，不再重复记录")
+    return current
+
+
+def open_one(ticket: Ticket) -> Callback:
     if ticket.callback is None or ticket.callback.is_done:
         raise CallbackNotOpen("该工单没有待办的回访")
     return ticket.callback

@@ -164,6 +164,7 @@ class Act(StrEnum):
     ATTEMPT = "callback_attempted"
     CALL_BACK = "callback_completed"
     LAPSE_CALLBACK = "callback_lapsed"
+    TAKE_REVIEW = "review_taken"
     CLOSE = "closed"
     SUPERVISE = "supervision_opened"
     ESCALATE = "hard_case_opened"

@@ -24,6 +24,8 @@ _ANSWERABLE = (_S.SIGNED, _S.REWORK, _S.HARD_CASE, _S.PHASED)
 _LATER = (_S.REPLIED, _S.CALLBACK, _S.PHASED)
 _BEFORE_UNIT = (_S.REGISTERED, _S.AWAITING_FACTS, _S.CONSULTING)
 _SHARED = (*_WITH_UNIT, *_LATER)
+# Where a callback that the deadline opened may still wait.
+_UNCLOSED = (*_BEFORE_UNIT, *_WITH_UNIT, _S.REPLIED, _S.PHASED, _S.MERGED)
 _LIVE = (*_BEFORE_UNIT, *_WITH_UNIT, *_LATER)
 _EXPLAINED = "不予受理情形告知理由和途径：国办函〔2025〕66号(二)、潍坊市条例第十九条"
 _RETURNS = (
@@ -295,13 +297,13 @@ TICKET = Table(
         on(
             _A.OPEN_CALLBACK,
             "到期回访",
-            _WITH_UNIT,
+            [*_WITH_UNIT, _S.MERGED],
             None,
             [_SYS],
             "时限届满即回访：北京市条例第二十三条",
         ),
-        on(_A.ATTEMPT, "回访未通", [*_WITH_UNIT, _S.REPLIED, _S.CALLBACK], None, [_CB], _CALLED),
-        on(_A.CALL_BACK, "回访", [*_WITH_UNIT, _S.REPLIED], None, [_CB], _CALLED),
+        on(_A.ATTEMPT, "回访未通", [*_UNCLOSED, _S.CALLBACK], None, [_CB], _CALLED),
+        on(_A.CALL_BACK, "回访", _UNCLOSED, None, [_CB], _CALLED),
         on(_A.CALL_BACK, "回访办结", [_S.CALLBACK], _S.CLOSED, [_CB], _CALLED, limit="callback"),
         on(_A.CALL_BACK, "回访重办", [_S.CALLBACK], _S.REWORK, [_CB], _REDONE, limit="rework"),
         on(_A.CALL_BACK, "回访转疑难", [_S.CALLBACK], _S.HARD_CASE, [_CB], _REDONE),
@@ -313,6 +315,23 @@ TICKET = Table(
             [_CB, _SYS],
             "多次联系不上的记未接通，不计入满意率（本系统默认）",
             limit="callback",
+        ),
+        on(
+            _A.LAPSE_CALLBACK,
+            "到期回访未果",
+            _UNCLOSED,
+            None,
+            [_CB, _SYS],
+            "工单仍由承办单位办理，不计入满意率（本系统默认）",
+            limit="callback",
+        ),
+        on(
+            _A.TAKE_REVIEW,
+            "诉求人评价不满意",
+            [_S.CALLBACK],
+            None,
+            [_CP],
+            "诉求人先行评价的以其评价为准，是否重办由回访员决定（本系统默认）",
         ),
         on(
             _A.CLOSE,

@@ -6,6 +6,7 @@ from datetime import datetime
 
 from tongban_common.working_days import SHANGHAI, Limit, Unit, WorkingCalendar
 from tongban_hotline_dispatch.domain.appeal import Appeal
+from tongban_hotline_dispatch.domain.callback_rules import CallbackBook
 from tongban_hotline_dispatch.domain.deadlines import Facts, Pause, ReplyLimits, ReplyRule, Term
 from tongban_hotline_dispatch.domain.process import Process
 from tongban_hotline_dispatch.domain.repeats import LikenessRules
@@ -24,6 +25,7 @@ class Rules:
     surges: Sequence[Surge] = ()  # never pinned: they hold for whatever moves in their window
     likeness: LikenessRules | None = None  # None: a matter is not compared with others
     upstream: UpstreamRules | None = None  # None: nothing goes back up
+    callback: CallbackBook | None = None
 
     def with_one_limit(self, limit: Limit) -> "Rules":
         """The same limit for every matter and both clocks: a policy given by value."""

@@ -145,11 +145,22 @@ class Ticket:
             yield (STAGES[self.status], OF_TICKET), self.stage
         if self.status is Status.SUSPENDED:
             return
+        yield from self._callback_clocks()
         if self.citizen_term is not None and self.first_replied_at is None and not self.is_ended:
             yield (Clock.CITIZEN, OF_TICKET), self.citizen_term
         for each in self.assignments:
             for clock, term in each.clocks():
                 yield (clock, each.no), term
+
+    def _callback_clocks(self) -> Iterator[tuple[Running, Term]]:
+        """Somebody calls in time; a callback at the deadline has its window beside the unit's."""
+        current = self.callback
+        if current is None or current.is_done or self.is_ended:
+            return
+        if current.call_term is not None and not current.attempts and current.own is None:
+            yield (Clock.CALL, OF_TICKET), current.call_term
+        if current.window is not None and self.status is not Status.CALLBACK:
+            yield (Clock.CALLBACK, OF_TICKET), current.window
 
     def redated(self, clock: Clock, no: int, term: Term) -> "Ticket":
         """A new calendar moved a due day; no move of the ticket, so it may happen in any status."""
@@ -157,6 +168,10 @@ class Ticket:
             return self.with_assignment(self.assignment(no).redated(clock, term))
         if clock is Clock.CITIZEN:
             return replace(self, citizen_term=term)
+        if self.callback is not None and clock is Clock.CALL:
+            return replace(self, callback=replace(self.callback, call_term=term))
+        if self.callback is not None and clock is Clock.CALLBACK is not STAGES.get(self.status):
+            return replace(self, callback=replace(self.callback, window=term))
         return replace(self, stage=term)
 
     def check_unit(self, unit: str | None) -> None:

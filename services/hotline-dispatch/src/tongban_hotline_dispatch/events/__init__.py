@@ -3,11 +3,13 @@
 from tongban_common.events import Event
 from tongban_hotline_dispatch.events import (
     assessment,
+    callbacks,
     contacts,
     dispositions,
     handling,
     knowledge,
     likeness,
+    reappraisals,
     supervision,
     tickets,
 )
@@ -15,6 +17,8 @@ from tongban_hotline_dispatch.events import (
 PUBLISHED: tuple[type[Event], ...] = (
     *tickets.PUBLISHED,
     *handling.PUBLISHED,
+    *callbacks.PUBLISHED,
+    *reappraisals.PUBLISHED,
     *contacts.PUBLISHED,
     *knowledge.PUBLISHED,
     *supervision.PUBLISHED,

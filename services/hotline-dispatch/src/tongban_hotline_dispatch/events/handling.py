@@ -7,7 +7,7 @@ from pydantic import AwareDatetime
 
 from tongban_common.events import Event
 from tongban_hotline_dispatch.domain.assignment import Role
-from tongban_hotline_dispatch.domain.callback import Cause, Mark, Resolved
+from tongban_hotline_dispatch.domain.callback import Cause, Mark, Outcome, Resolved
 from tongban_hotline_dispatch.events.tickets import OfTicket
 
 
@@ -225,6 +225,9 @@ class CallbackOpened(OfTicket):
     type: ClassVar[str] = "tongban.hotline.callback-opened.v1"
 
     cause: Cause
+    no: int  # which of the ticket's callbacks: the version that opened it
+    is_answered: bool  # whether there is a reply to ask about
+    opens_at: AwareDatetime
 
 
 class CallbackAttempted(OfTicket):
@@ -245,6 +248,13 @@ class CallbackCompleted(OfTicket):
     resolved: Resolved | None
     result: Mark | None
     process: Mark | None
+    ticket_no: str
+    no: int
+    outcome: Outcome
+    result_level: int | None  # of the national five, 5 is the best
+    process_level: int | None
+    replied: bool | None
+    is_final: bool  # the ticket ends with it: what the desk heard is its one review
 
 
 class SupervisionOpened(OfTicket):

@@ -7,9 +7,10 @@ from tongban_common.events import Event
 from tongban_common.working_days import SHANGHAI, WorkingCalendar
 from tongban_hotline_dispatch.domain.appeal import Urgency
 from tongban_hotline_dispatch.domain.assignment import Assignment
+from tongban_hotline_dispatch.domain.callback import Callback, Outcome
 from tongban_hotline_dispatch.domain.moves import Act, Status
 from tongban_hotline_dispatch.domain.ticket import Running, Ticket
-from tongban_hotline_dispatch.events import dispositions, handling, likeness, tickets
+from tongban_hotline_dispatch.events import callbacks, dispositions, handling, likeness, tickets
 
 # Each takes the facts of the deed as its fields; the acts left out are told by the difference.
 OF_ACT: dict[Act, type[Event]] = {
@@ -48,6 +49,7 @@ OF_ACT: dict[Act, type[Event]] = {
     Act.TERMINATE: tickets.TicketTerminated,
     Act.REFUSE_TERMINATION: handling.TerminationRefused,
     Act.ATTEMPT: handling.CallbackAttempted,
+    Act.TAKE_REVIEW: callbacks.CallbackRated,
     Act.WITHDRAW: tickets.TicketWithdrawn,
     Act.MERGE: tickets.TicketMerged,
     Act.UNMERGE: tickets.TicketUnmerged,
@@ -113,19 +115,51 @@ def _of_callback(before: Ticket, after: Ticket, now: datetime) -> Iterator[Event
     was, current = before.callback, after.callback
     if current is None:
         return
-    if was is None or (was.is_done and current != was):
-        yield handling.CallbackOpened(occurred_at=now, ticket_id=after.id, cause=current.cause)
-    if current.is_done and current != was:
-        heard = current.heard
-        yield handling.CallbackCompleted(
+    is_new = was is None or was.no != current.no
+    if is_new:
+        yield handling.CallbackOpened(
             occurred_at=now,
             ticket_id=after.id,
-            unit_code=after.unit_code,
-            is_answered=heard is not None,
-            resolved=heard and heard.resolved,
-            result=heard and heard.result,
-            process=heard and heard.process,
+            cause=current.cause,
+            no=current.no,
+            is_answered=current.answered_at is not None,
+            opens_at=current.opened_at.astimezone(SHANGHAI),
         )
+    was_answered = was is not None and was.answered_at is not None and not is_new
+    if current.answered_at is not None and not was_answered and not current.is_done:
+        yield from _invited(after, now)
+    if current.is_done and current != was:
+        yield _called_back(after, current, now)
+
+
+def _invited(after: Ticket, now: datetime) -> Iterator[Event]:
+    if after.unit_code is not None:
+        yield callbacks.RatingInvited(
+            occurred_at=now,
+            ticket_id=after.id,
+            ticket_no=after.ticket_no,
+            unit_code=after.unit_code,
+        )
+
+
+def _called_back(after: Ticket, done: Callback, now: datetime) -> Event:
+    heard = done.heard
+    return handling.CallbackCompleted(
+        occurred_at=now,
+        ticket_id=after.id,
+        unit_code=after.unit_code,
+        is_answered=heard is not None or done.own is not None,
+        resolved=heard and heard.resolved,
+        result=done.result,
+        process=heard and heard.process,
+        ticket_no=after.ticket_no,
+        no=done.no,
+        outcome=done.outcome or Outcome.NO_ANSWER,
+        result_level=done.result_level,
+        process_level=heard and heard.process_level,
+        replied=heard and heard.replied,
+        is_final=after.status is Status.CLOSED,
+    )
 
 
 def _of_status(before: Ticket, after: Ticket, now: datetime) -> Iterator[Event]:

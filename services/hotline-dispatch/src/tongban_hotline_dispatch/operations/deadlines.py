@@ -8,11 +8,10 @@ from tongban_common.db import Transaction
 from tongban_common.service import Kit
 from tongban_common.timers import Due
 from tongban_common.working_days import SHANGHAI, WorkingCalendar
-from tongban_hotline_dispatch.domain import asking, closing, handling, intake
+from tongban_hotline_dispatch.domain import asking, callbacks, closing, handling, intake
 from tongban_hotline_dispatch.domain.asking import BY_SILENCE, Decision
 from tongban_hotline_dispatch.domain.assignment import Clock
 from tongban_hotline_dispatch.domain.deadlines import Term
-from tongban_hotline_dispatch.domain.process import Trigger
 from tongban_hotline_dispatch.domain.rules import Rules
 from tongban_hotline_dispatch.domain.ticket import Running, Ticket
 from tongban_hotline_dispatch.events.tickets import (
@@ -31,6 +30,7 @@ from tongban_hotline_dispatch.operations.performing import (
 )
 from tongban_hotline_dispatch.operations.supervision_issuing import begin_climbing
 from tongban_hotline_dispatch.store import Tickets
+from tongban_hotline_dispatch.store.callbacks import Callbacks
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -82,7 +82,9 @@ async def reschedule(tx: Transaction, held: Held, due: Due, old_due: datetime) -
     moved = replace(
         term, due_at=due.due_at, warn_at=due.warn_at, calendar_version=due.calendar_version
     )
-    await Tickets(tx).save_redated(held.ticket, held.ticket.redated(clock, held.no, moved))
+    after = held.ticket.redated(clock, held.no, moved)
+    await Tickets(tx).save_redated(held.ticket, after)
+    await Callbacks(tx).keep(held.ticket, after)
     tx.publish(
         DeadlineRescheduled(
             occurred_at=due.now,
@@ -101,14 +103,10 @@ def due_of(held: Held, due: Due, calendar: WorkingCalendar) -> datetime:
     return due.due_at if term is None else term.due_under(calendar)
 
 
-def _lapse_callback(ticket: Ticket, rules: Rules, at: datetime) -> Ticket:
-    return closing.lapse_callback(ticket, rules, at, in_time=False)
-
-
 _BY_CLOCK: Mapping[Clock, Command] = {
     Clock.SUPPLEMENT: intake.lapse,
     Clock.SUSPENSION: asking.resume,
-    Clock.CALLBACK: _lapse_callback,
+    Clock.CALLBACK: callbacks.lapse,
     Clock.TRACKER: closing.lapse_promise,
     Clock.ARCHIVE: closing.archive,
 }
@@ -124,13 +122,6 @@ def _command(held: Held, clock: Clock, rules: Rules) -> Command | None:
             return None
         refusal = Decision(kind=asked.kind, is_granted=False, by=None)
         return lambda t, rules, at: asking.decide(t, no, refusal, rules, at)
-    if closing.is_deadline_of_lead(ticket, clock, no) and _calls_back(ticket, rules):
+    if callbacks.is_deadline(ticket, clock, no, rules):
         return closing.open_callback
     return _BY_CLOCK.get(clock)
-
-
-def _calls_back(ticket: Ticket, rules: Rules) -> bool:
-    """时限届满即回访 (北京市条例第二十三条), where the policy counts the deadline."""
-    counts = rules.process.callback_trigger is not Trigger.ON_REPLIED
-    is_first = ticket.callback is None
-    return counts and is_first and ticket.exemption(rules.process) is None

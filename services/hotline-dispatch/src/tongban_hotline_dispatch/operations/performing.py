@@ -2,7 +2,7 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import date, datetime
 from uuid import UUID
 
 from tongban_common import timers
@@ -11,8 +11,9 @@ from tongban_common.http import check_version
 from tongban_common.service import Kit
 from tongban_common.timers import Deadline
 from tongban_common.working_days import SHANGHAI, WorkingCalendar
-from tongban_hotline_dispatch.domain import joining
+from tongban_hotline_dispatch.domain import callbacks, joining
 from tongban_hotline_dispatch.domain.assignment import Clock
+from tongban_hotline_dispatch.domain.callback_rules import CallbackBook
 from tongban_hotline_dispatch.domain.deadlines import Term
 from tongban_hotline_dispatch.domain.moves import Status
 from tongban_hotline_dispatch.domain.rules import Rules
@@ -25,6 +26,8 @@ from tongban_hotline_dispatch.operations.consultations import note_closed
 from tongban_hotline_dispatch.operations.reporting_up import report_up
 from tongban_hotline_dispatch.operations.supervision_issuing import LADDER, take_flag, winding
 from tongban_hotline_dispatch.store import Tickets
+from tongban_hotline_dispatch.store.callback_policy import CALLBACK
+from tongban_hotline_dispatch.store.callbacks import Callbacks
 from tongban_hotline_dispatch.store.likeness_rules import LIKENESS
 from tongban_hotline_dispatch.store.policies import LIMITS
 from tongban_hotline_dispatch.store.process import PROCESS
@@ -64,6 +67,15 @@ async def rules_at(kit: Kit, *, now: datetime) -> Rules:
         surges=(await kit.policy(SURGE).at(day)).surges,
         likeness=(await kit.policy(LIKENESS).at(day)).rules,
         upstream=(await kit.policy(UPSTREAM).at(day)).rules,
+        callback=await _callback_rules(kit, day),
+    )
+
+
+async def _callback_rules(kit: Kit, day: date) -> CallbackBook:
+    shelf = kit.policy(CALLBACK)
+    return CallbackBook(
+        current=(await shelf.at(day)).rules,
+        editions={each.version: each.rules for each in await shelf.all()},
     )
 
 
@@ -88,8 +100,9 @@ async def settle(
 ) -> Ticket:
     """What follows once the ticket is held."""
     pinned = rules.pinned(before.process_version)
-    after = command(before, pinned, now)
+    after = callbacks.followed(before, command(before, pinned, now), pinned, now)
     await Tickets(tx).save(before, after, Move(actor=actor, at=now))
+    await Callbacks(tx).keep(before, after)
     await wind(tx, before, after, rules, now)
     announce(tx, before, after, rules.calendar, now)
     await report_up(tx, before, after, pinned, now)

@@ -2,6 +2,7 @@
 
 from tongban_hotline_dispatch.store.assessment import AssessmentNotFound, Assessments
 from tongban_hotline_dispatch.store.assignments import assignment
+from tongban_hotline_dispatch.store.callbacks import callback_task, ticket_review
 from tongban_hotline_dispatch.store.complainants import Complainant, Complainants, complainant
 from tongban_hotline_dispatch.store.contact_rounds import Rounds
 from tongban_hotline_dispatch.store.contacts import Contacts
@@ -17,6 +18,7 @@ from tongban_hotline_dispatch.store.matters import matter, matter_catalogue
 from tongban_hotline_dispatch.store.notes import Note, NoteKind, Notes, ticket_note
 from tongban_hotline_dispatch.store.officers import Officers
 from tongban_hotline_dispatch.store.open311 import open311_key, open311_news, open311_request
+from tongban_hotline_dispatch.store.reappraisals import reappraisal
 from tongban_hotline_dispatch.store.reference import UnitNotFound, Units, metadata, unit
 from tongban_hotline_dispatch.store.routing import routing_decision
 from tongban_hotline_dispatch.store.supervision import supervision
@@ -46,6 +48,7 @@ __all__ = [
     "Units",
     "assignment",
     "board_tally",
+    "callback_task",
     "complainant",
     "dispatch_catalogue",
     "dispatch_rule",
@@ -56,6 +59,7 @@ __all__ = [
     "open311_key",
     "open311_news",
     "open311_request",
+    "reappraisal",
     "routing_decision",
     "supervision",
     "supervision_card",
@@ -63,6 +67,7 @@ __all__ = [
     "ticket_likeness",
     "ticket_move",
     "ticket_note",
+    "ticket_review",
     "unit",
     "upstream_push",
     "upstream_report",

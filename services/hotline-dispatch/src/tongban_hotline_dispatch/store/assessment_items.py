@@ -53,7 +53,7 @@ told AS (
     count(*) FILTER (WHERE m.status = 'rework' AND m.act = ANY(:redoing)) AS reworks,
     count(*) FILTER (WHERE m.facts->>'resolved' = 'unresolved'
       AND m.facts->>'claimed' = 'true') AS false_resolved,
-    (array_agg(m.facts ORDER BY m.version DESC) FILTER (WHERE m.facts ? 'resolved'))[1] AS heard,
+    (array_agg(m.facts ORDER BY m.version DESC) FILTER (WHERE m.facts ? 'result'))[1] AS heard,
     min(m.at) FILTER (WHERE m.act = ANY(:leaving)) AS gone_at
   FROM moved m GROUP BY m.ticket_id, m.ordinal
 ),
@@ -102,12 +102,12 @@ counted AS (
       'exclusion_rate', jsonb_build_array(0, 1),
       'on_time_sign_rate', jsonb_build_array(
         coalesce(s.signed_at <= s.sign_due, false)::int, 1),
-      'response_rate', CASE WHEN s.heard IS NOT NULL THEN jsonb_build_array((
+      'response_rate', CASE WHEN s.heard ? 'resolved' THEN jsonb_build_array((
         coalesce(s.contacted_at <= s.contact_due, false) AND denied.contact IS NOT TRUE
         )::int, 1) END,
       'on_time_close_rate', jsonb_build_array(
         coalesce(s.replied_at <= s.due, false)::int, 1),
-      'resolution_rate', CASE WHEN s.heard IS NOT NULL AND denied.resolution IS NOT TRUE
+      'resolution_rate', CASE WHEN s.heard ? 'resolved' AND denied.resolution IS NOT TRUE
         THEN jsonb_build_array((s.heard->>'resolved' = ANY(:resolved))::int, 1) END,
       'satisfaction_rate', CASE WHEN s.heard IS NOT NULL AND denied.result IS NOT TRUE
         THEN jsonb_build_array((s.heard->>'result' = ANY(:satisfied))::int, 1) END,

@@ -1,4 +1,4 @@
-"""Values of the domain to JSON documents and back: terms, asks, replies, callbacks."""
+"""Values of the domain to JSON documents and back: terms, asks, replies."""
 
 from collections.abc import Mapping
 from datetime import date, datetime, time
@@ -6,15 +6,7 @@ from typing import Any
 
 from tongban_common.working_days import Limit, Unit
 from tongban_hotline_dispatch.domain.assignment import Ask, AskKind, Reply
-from tongban_hotline_dispatch.domain.callback import (
-    Callback,
-    Cause,
-    Heard,
-    Mark,
-    Phase,
-    Resolved,
-    Suspension,
-)
+from tongban_hotline_dispatch.domain.callback import Phase, Suspension
 from tongban_hotline_dispatch.domain.deadlines import STATUTE, Counting, Pause, Term
 
 Document = Mapping[str, Any]
@@ -24,20 +16,20 @@ def term_document(term: Term | None) -> dict[str, Any] | None:
     if term is None:
         return None
     return {
-        "start_at": _written(term.start_at),
+        "start_at": written(term.start_at),
         "amount": term.limit.amount,
         "unit": term.limit.unit,
         "clause": term.limit.clause,
-        "due_at": _written(term.due_at),
-        "warn_at": _written(term.warn_at),
+        "due_at": written(term.due_at),
+        "warn_at": written(term.warn_at),
         "policy": term.policy,
         "calendar": term.calendar_version,
         "pauses": [
-            [each.reason, _written(each.from_at), _written(each.to_at)] for each in term.pauses
+            [each.reason, written(each.from_at), written(each.to_at)] for each in term.pauses
         ],
         "extended_by": term.extended_by,
-        "cap_at": _written(term.cap_at),
-        "floor_at": _written(term.floor_at),
+        "cap_at": written(term.cap_at),
+        "floor_at": written(term.floor_at),
         "counting": _counting_document(term.counting),
     }
 
@@ -51,7 +43,7 @@ def sure_term(found: Document) -> Term:
         start_at=datetime.fromisoformat(found["start_at"]),
         limit=Limit(amount=found["amount"], unit=Unit(found["unit"]), clause=found["clause"]),
         due_at=datetime.fromisoformat(found["due_at"]),
-        warn_at=_read(found["warn_at"]),
+        warn_at=read(found["warn_at"]),
         policy=found["policy"],
         calendar_version=found["calendar"],
         pauses=tuple(
@@ -63,8 +55,8 @@ def sure_term(found: Document) -> Term:
             for reason, from_at, to_at in found["pauses"]
         ),
         extended_by=found["extended_by"],
-        cap_at=_read(found["cap_at"]),
-        floor_at=_read(found["floor_at"]),
+        cap_at=read(found["cap_at"]),
+        floor_at=read(found["floor_at"]),
         counting=_counting_of(found.get("counting")),
     )
 
@@ -85,12 +77,12 @@ def _counting_of(found: list[str | None] | None) -> Counting:
 def ask_document(ask: Ask) -> dict[str, Any]:
     return {
         "kind": ask.kind,
-        "asked_at": _written(ask.asked_at),
+        "asked_at": written(ask.asked_at),
         "by": ask.by,
         "term": term_document(ask.term),
         "grounds": dict(ask.grounds),
         "is_granted": ask.is_granted,
-        "decided_at": _written(ask.decided_at),
+        "decided_at": written(ask.decided_at),
         "decided_by": ask.decided_by,
         "note": ask.note,
     }
@@ -104,7 +96,7 @@ def ask_of(found: Document) -> Ask:
         term=sure_term(found["term"]),
         grounds=found["grounds"],
         is_granted=found["is_granted"],
-        decided_at=_read(found["decided_at"]),
+        decided_at=read(found["decided_at"]),
         decided_by=found["decided_by"],
         note=found["note"],
     )
@@ -134,50 +126,6 @@ def reply_of(found: Document | None) -> Reply | None:
     )
 
 
-def callback_document(callback: Callback | None) -> dict[str, Any] | None:
-    if callback is None:
-        return None
-    heard = callback.heard
-    return {
-        "opened_at": _written(callback.opened_at),
-        "cause": callback.cause,
-        "attempts": [_written(each) for each in callback.attempts],
-        "heard": None
-        if heard is None
-        else {
-            "resolved": heard.resolved,
-            "result": heard.result,
-            "process": heard.process,
-            "no_redo": heard.no_redo,
-            "note": heard.note,
-        },
-        "is_unanswered": callback.is_unanswered,
-        "done_at": _written(callback.done_at),
-    }
-
-
-def callback_of(found: Document | None) -> Callback | None:
-    if found is None:
-        return None
-    heard = found["heard"]
-    return Callback(
-        opened_at=datetime.fromisoformat(found["opened_at"]),
-        cause=Cause(found["cause"]),
-        attempts=tuple(datetime.fromisoformat(each) for each in found["attempts"]),
-        heard=None
-        if heard is None
-        else Heard(
-            resolved=Resolved(heard["resolved"]),
-            result=Mark(heard["result"]),
-            process=Mark(heard["process"]),
-            no_redo=heard["no_redo"],
-            note=heard["note"],
-        ),
-        is_unanswered=found["is_unanswered"],
-        done_at=_read(found["done_at"]),
-    )
-
-
 def phase_document(phase: Phase | None) -> dict[str, Any] | None:
     if phase is None:
         return None
@@ -194,7 +142,7 @@ def phase_of(found: Document | None) -> Phase | None:
 def suspension_document(held: Suspension | None) -> dict[str, Any] | None:
     if held is None:
         return None
-    return {"reason": held.reason, "since": _written(held.since), "back_to": held.back_to}
+    return {"reason": held.reason, "since": written(held.since), "back_to": held.back_to}
 
 
 def suspension_of(found: Document | None) -> Suspension | None:
@@ -204,9 +152,9 @@ def suspension_of(found: Document | None) -> Suspension | None:
     return Suspension(reason=found["reason"], since=since, back_to=found["back_to"])
 
 
-def _written(moment: datetime | None) -> str | None:
+def written(moment: datetime | None) -> str | None:
     return None if moment is None else moment.isoformat()
 
 
-def _read(text: str | None) -> datetime | None:
+def read(text: str | None) -> datetime | None:
     return None if text is None else datetime.fromisoformat(text)

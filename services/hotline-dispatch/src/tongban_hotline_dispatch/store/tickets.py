@@ -37,10 +37,9 @@ from tongban_hotline_dispatch.domain.assignment import Assignment
 from tongban_hotline_dispatch.domain.moves import ENDED, Status
 from tongban_hotline_dispatch.domain.ticket import Ticket
 from tongban_hotline_dispatch.store.assignments import assignment, assignment_of, documents
+from tongban_hotline_dispatch.store.callback_documents import callback_document, callback_of
 from tongban_hotline_dispatch.store.reference import metadata
 from tongban_hotline_dispatch.store.terms import (
-    callback_document,
-    callback_of,
     phase_document,
     phase_of,
     suspension_document,
