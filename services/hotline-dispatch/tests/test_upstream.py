@@ -177,7 +177,7 @@ async def test_a_pull_goes_page_by_page_and_acknowledging_behind_it_loses_nothin
         keys = [{"number": each["number"], "version": each["version"]} for each in page["items"]]
         if keys:
             await province.post(f"{UP}/reports/acknowledge", json={"items": keys})
-        path = page["next"] and f"{UP}/reports?limit=2&after={page['next']}"
+        path = page["next"] and f"{UP}/reports?limit=2&cursor={page['next']}"
 
     assert seen == [f"GZ-{number}" for number in range(5)]
 

@@ -130,6 +130,13 @@ async def tickets(
     return [_line(row) for row in await reads.execute(statement)]
 
 
+async def lines(reads: AsyncConnection, ticket_ids: Sequence[UUID]) -> Sequence[TicketLine]:
+    """In the order of the ids."""
+    rows = await reads.execute(_LINE.where(ticket.c.id.in_(ticket_ids)))
+    found = {row.id: _line(row) for row in rows}
+    return [found[each] for each in ticket_ids if each in found]
+
+
 async def one(reads: AsyncConnection, ticket_id: UUID, *, seen_by: str | None) -> Ticket:
     """The ticket as it stands; another unit's is as if it were not there. Raises TicketNotFound."""
     row = (await reads.execute(select(ticket).where(ticket.c.id == ticket_id))).one_or_none()

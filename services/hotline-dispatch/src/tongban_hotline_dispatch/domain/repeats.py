@@ -56,6 +56,7 @@ class LikenessRules:
 
     wording: Wording
     newest: int  # entries looked at for each telling word
+    searched: int  # entries looked at for each pair of characters that is asked for
     compared: int  # matters compared in full
     window: timedelta
     shown: int
@@ -82,6 +83,7 @@ class Matter:
     matter_code: str | None
     person: bytes | None = None
     place: bytes | None = None
+    pairs: Sequence[str] = ()  # by which its title is found
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -14,6 +14,9 @@ TITLE, KEYWORD, CONTENT = "A", "B", "D"  # the weights of a tsvector
 _MOST_POSITIONS = 255  # of one lexeme, which a tsvector keeps
 _LAST_POSITION = 16_383
 _BEFORE = 8  # characters of a snippet that lead to its first match
+_PERSONAL = re.compile(r"\d{5}")
+_MARK = "~"  # keeps a pair apart from a word of the dictionary
+_MOST_PAIRS = 60
 _LONGEST = 40  # of a word of letters or digits: a longer one is nobody's search term
 
 
@@ -52,6 +55,12 @@ def query_terms(text: str) -> list[str]:
         else:
             found.update(dict.fromkeys(run[at : at + 2] for at in range(len(run) - 1)))
     return list(found)
+
+
+def title_pairs(title: str) -> list[str]:
+    """By which a ticket's title is found: its terms, without numbers that lead to a person."""
+    terms = (each for each in query_terms(title) if not _PERSONAL.search(each))
+    return [f"{_MARK}{each}" for each in terms][:_MOST_PAIRS]
 
 
 def is_prefix(term: str) -> bool:

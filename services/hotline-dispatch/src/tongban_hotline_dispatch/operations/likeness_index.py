@@ -8,7 +8,7 @@ from tongban_common.db import Transaction
 from tongban_common.privacy import Sealer
 from tongban_common.timers import Deadline
 from tongban_common.working_days import Limit, Unit
-from tongban_hotline_dispatch.domain.likeness import vector_of
+from tongban_hotline_dispatch.domain.likeness import Vector, vector_of
 from tongban_hotline_dispatch.domain.repeats import (
     LikenessRules,
     Matter,
@@ -17,6 +17,7 @@ from tongban_hotline_dispatch.domain.repeats import (
     was_closed_lately,
 )
 from tongban_hotline_dispatch.domain.rules import Rules
+from tongban_hotline_dispatch.domain.search_terms import title_pairs
 from tongban_hotline_dispatch.domain.ticket import Ticket
 from tongban_hotline_dispatch.events.likeness import TicketLinked
 from tongban_hotline_dispatch.store import Complainant
@@ -50,7 +51,17 @@ def matter_of(
         matter_code=matter_code,
         person=phone_key(sealer, person.phone),
         place=place_key(sealer, person.address),
+        pairs=title_pairs(title),
     )
+
+
+def asked_words(asked: str, rules: LikenessRules) -> Vector:
+    """What somebody looks for: pairs of characters for titles, telling words for contents."""
+    pairs = title_pairs(asked)
+    return {
+        **vector_of(asked, "", rules.wording, segment),
+        **dict.fromkeys(pairs, 1 / max(1, len(pairs))),
+    }
 
 
 async def take_in(

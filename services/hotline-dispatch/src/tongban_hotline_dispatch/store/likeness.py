@@ -225,7 +225,10 @@ class Likenesses:
                 "place": matter.place,
                 "words": list(matter.vector),
                 "weights": list(matter.vector.values()),
-                "telling": list(matter.vector)[: self._rules.wording.telling],
+                "telling": [
+                    *list(matter.vector)[: self._rules.wording.telling],
+                    *matter.pairs,
+                ],
                 "kind": round_.kind,
                 "subject": round_.subject,
                 "start_at": round_.start_at,

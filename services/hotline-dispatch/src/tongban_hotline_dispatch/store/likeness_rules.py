@@ -117,6 +117,7 @@ class _Wording(_Clause):
     words: _Value
     telling: _Value
     newest: _Value
+    searched: _Value
     compared: _Value
     rare_share: _Least
     common_words: list[_Band]
@@ -157,6 +158,7 @@ class LikenessPolicy(Policy):
         return LikenessRules(
             wording=self.wording.wording(),
             newest=self.wording.newest.value,
+            searched=self.wording.searched.value,
             compared=self.wording.compared.value,
             window=seen.window.span,
             shown=seen.shown.most,
