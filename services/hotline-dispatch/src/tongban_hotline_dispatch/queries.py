@@ -51,6 +51,7 @@ class TicketLine:
     reply_due: datetime | None
     reply_warn_at: datetime | None
     replied_at: datetime | None
+    hides_identity: bool
     version: int
 
     @property
@@ -86,8 +87,9 @@ class HistoryLine:
 class MaskedPerson:
     """What everybody sees of a complainant who is not anonymous."""
 
-    name: str | None
-    phone: str | None
+    name: str | None = None
+    phone: str | None = None
+    is_hidden: bool = False  # from units, altogether
 
 
 _LINE = select(
@@ -104,6 +106,7 @@ _LINE = select(
     ticket.c.reply_due_at.label("reply_due"),
     ticket.c.reply_warn_at,
     ticket.c.replied_at,
+    ticket.c.hides_identity,
     ticket.c.version,
 ).select_from(ticket.outerjoin(unit, unit.c.code == ticket.c.unit_code))
 
@@ -172,13 +175,19 @@ async def history(reads: AsyncConnection, ticket_id: UUID) -> Sequence[HistoryLi
     ]
 
 
-async def person(reads: AsyncConnection, ticket_id: UUID, sealer: Sealer) -> MaskedPerson:
-    """Masked for everybody; there is no other view yet."""
-    rows = await reads.execute(select(complainant).where(complainant.c.ticket_id == ticket_id))
-    found = opened(rows.one_or_none(), ticket_id, sealer)
+async def person(
+    reads: AsyncConnection, of: Ticket, sealer: Sealer, *, seen_by: str | None
+) -> MaskedPerson:
+    """Masked for everybody, and hidden from units where the person wants it so. In clear it is seen
+    by operations.identity only, which keeps a record."""
+    if of.hides_identity and seen_by is not None:
+        return MaskedPerson(is_hidden=True)
+    rows = await reads.execute(select(complainant).where(complainant.c.ticket_id == of.id))
+    found = opened(rows.one_or_none(), of.id, sealer)
     return MaskedPerson(
         name=None if found.name is None else mask_name(found.name),
         phone=None if found.phone is None else mask_phone(found.phone),
+        is_hidden=of.hides_identity,
     )
 
 
@@ -211,5 +220,6 @@ def _line(row: Any) -> TicketLine:
         reply_due=row.reply_due,
         reply_warn_at=row.reply_warn_at,
         replied_at=row.replied_at,
+        hides_identity=row.hides_identity,
         version=row.version,
     )

@@ -10,6 +10,7 @@ from tongban_hotline_dispatch.api import (
     exclusions,
     exports,
     hot_issues,
+    identity,
     imports,
     knowledge,
     knowledge_duties,
@@ -50,4 +51,5 @@ routers = (
     assessment.others,
     exclusions.router,
     exclusions.audits,
+    identity.router,
 )

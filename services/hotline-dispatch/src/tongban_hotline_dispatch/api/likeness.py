@@ -335,6 +335,7 @@ def registration(body: RegisterRequest, who: Principal, ticket_id: UUID) -> oper
         actor=who.subject,
         wants_reply=body.wants_reply,
         wants_callback=body.wants_callback,
+        hides_identity=body.hides_identity,
         lacks_facts=body.lacks_facts,
         disposition=body.disposition,
         line=body.line,

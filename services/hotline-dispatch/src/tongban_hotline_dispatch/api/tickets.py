@@ -86,6 +86,9 @@ class RegisterRequest(Body):
     person: PersonRequest = PersonRequest()
     wants_reply: bool = True
     wants_callback: bool = True
+    hides_identity: bool | None = Field(
+        default=None, description="对承办单位隐藏身份；不说明的，按诉求类型，举报默认隐藏"
+    )
     upstream_due: AwareDatetime | None = Field(default=None, description="上级平台要求的期限")
     statutory_due: AwareDatetime | None = Field(default=None, description="法定期限")
     lacks_facts: bool = Field(default=False, description="要素不全，等待补充")
@@ -176,6 +179,7 @@ async def register(
         actor=who.subject,
         wants_reply=body.wants_reply,
         wants_callback=body.wants_callback,
+        hides_identity=body.hides_identity,
         lacks_facts=body.lacks_facts,
         disposition=body.disposition,
         line=body.line,
@@ -217,12 +221,13 @@ async def read(
     kit: Parts,
     who: Principal = require("ticket:read"),
 ) -> TicketDetailView:
-    ticket = await queries.one(reads, ticket_id, seen_by=acts_for(who))
-    person = await queries.person(reads, ticket_id, Sealer(kit.secret))
+    unit = acts_for(who)
+    ticket = await queries.one(reads, ticket_id, seen_by=unit)
+    person = await queries.person(reads, ticket, Sealer(kit.secret), seen_by=unit)
     tag(response, ticket.version)
     return TicketDetailView(
         **TicketView.of(ticket, now=now).model_dump(),
-        person=PersonView(name=person.name, phone=person.phone),
+        person=PersonView.of(person),
         assignments=[AssignmentView.of(each) for each in ticket.assignments],
     )
 

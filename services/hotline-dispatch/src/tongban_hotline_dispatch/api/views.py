@@ -75,10 +75,15 @@ class RegisteredView(TicketView):
 
 
 class PersonView(BaseModel):
-    """诉求人, masked."""
+    """诉求人, masked; hidden from units where the person wants it so."""
 
     name: str | None
     phone: str | None
+    is_hidden: bool
+
+    @classmethod
+    def of(cls, person: queries.MaskedPerson) -> "PersonView":
+        return cls(name=person.name, phone=person.phone, is_hidden=person.is_hidden)
 
 
 class AskView(BaseModel):

@@ -66,6 +66,7 @@ class Ticket:
     wants_reply: bool = True
     wants_callback: bool = True
     has_contact: bool = False
+    hides_identity: bool = False  # 隐藏身份: from units altogether
     status: Status = Status.DRAFT
     assignments: tuple[Assignment, ...] = ()
     stage: Term | None = None  # of the status it is in

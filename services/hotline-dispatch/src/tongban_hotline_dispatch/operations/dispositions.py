@@ -19,6 +19,7 @@ from tongban_hotline_dispatch.domain.rules import Rules
 from tongban_hotline_dispatch.domain.ticket import Ticket
 from tongban_hotline_dispatch.events.dispositions import TicketGuided
 from tongban_hotline_dispatch.operations.hot_issues import rules_of
+from tongban_hotline_dispatch.operations.identity import note_evidence
 from tongban_hotline_dispatch.operations.performing import Step, perform
 from tongban_hotline_dispatch.operations.tickets import Registration, new_query_code, register
 from tongban_hotline_dispatch.store import Complainant, Units
@@ -142,4 +143,5 @@ async def evidence(
             tickets=str(len(rows)),
             digest=digest,
         )
+        await note_evidence(tx, taken=rows, about=ticket_id, actor=actor, reason=reason, now=now)
     return Pack(rows=rows, digest=digest)

@@ -24,6 +24,7 @@ from tongban_hotline_dispatch.operations.announcing import announced, told_of
 from tongban_hotline_dispatch.operations.consultations import note_closed
 from tongban_hotline_dispatch.operations.supervision_issuing import LADDER, take_flag, winding
 from tongban_hotline_dispatch.store import Tickets
+from tongban_hotline_dispatch.store.identity_policy import IDENTITY
 from tongban_hotline_dispatch.store.likeness_rules import LIKENESS
 from tongban_hotline_dispatch.store.policies import LIMITS
 from tongban_hotline_dispatch.store.process import PROCESS
@@ -61,6 +62,7 @@ async def rules_at(kit: Kit, *, now: datetime) -> Rules:
         supervision=(await kit.policy(SUPERVISION).at(day)).rules,
         surges=(await kit.policy(SURGE).at(day)).surges,
         likeness=(await kit.policy(LIKENESS).at(day)).rules,
+        identity=(await kit.policy(IDENTITY).at(day)).rules,
     )
 
 

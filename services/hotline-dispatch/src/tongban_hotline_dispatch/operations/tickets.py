@@ -62,6 +62,7 @@ class Registration:
     actor: str
     wants_reply: bool = True
     wants_callback: bool = True
+    hides_identity: bool | None = None  # None: as the type of the appeal has it
     lacks_facts: bool = False  # 待补充
     disposition: str | None = None  # 引导: known at once
     line: str | None = None  # 紧急警情: to which line it was handed over
@@ -89,6 +90,7 @@ async def register(
         wants_reply=new.wants_reply,
         wants_callback=new.wants_callback,
         has_contact=bool(new.person.phone),
+        hides_identity=rules.hides_identity(new.appeal, asked=new.hides_identity),
     )
     ticket = _taken_in(draft, new, given, rules, now)
     await tickets.add(ticket, Move(actor=new.actor, at=now))

@@ -49,6 +49,7 @@ _DESKS = (
     ("/hotline/desk/board", "监督台", "ticket:board"),
     ("/hotline/tickets", "全部工单", "ticket:read"),
     ("/hotline/import", "批量导入", "ticket:import"),
+    ("/hotline/identity-views", "查看记录", "identity:audit"),
 )
 
 

@@ -16,6 +16,7 @@ from tongban_common.problems import status_of
 from tongban_common.service import Kit, Parts
 from tongban_hotline_dispatch import operations, queries
 from tongban_hotline_dispatch.domain.assignment import Assignment
+from tongban_hotline_dispatch.domain.identity import SEEN_NAMES
 from tongban_hotline_dispatch.domain.moves import STATUS_NAMES, IllegalMove
 from tongban_hotline_dispatch.domain.process import Process
 from tongban_hotline_dispatch.domain.ticket import NotYourTicket, Ticket
@@ -166,7 +167,7 @@ async def _context(
         "ticket": ticket,
         "share": seen.share,
         "units": units,
-        "person": await queries.person(reads, ticket.id, Sealer(look.kit.secret)),
+        "person": await queries.person(reads, ticket, Sealer(look.kit.secret), seen_by=unit),
         "is_overdue": ticket.is_overdue(at=look.now),
         "clocks": list(clocks),
         "happened": happened(told, units, rules.process),
@@ -175,6 +176,8 @@ async def _context(
         "moves": offered(seen, look.who),
         "options": _options(units, rules.process),
         "process": rules.process,
+        "view_reasons": _view_reasons(rules) if look.who.may("ticket:unmask") else (),
+        "seen": tuple(SEEN_NAMES.items()),
         "meanwhile": _meanwhile(refused, ticket, last_act(told)),
     }
 
@@ -184,6 +187,12 @@ def _share(ticket: Ticket, unit: str | None) -> Assignment | None:
         return ticket.share_of(unit)
     except NotYourTicket:
         return None
+
+
+def _view_reasons(rules: Rules) -> Options:
+    if rules.identity is None:
+        return ()
+    return tuple((each.code, each.name) for each in rules.identity.reasons.values())
 
 
 def _options(units: dict[str, str], process: Process) -> dict[str, Options]:

@@ -9,6 +9,7 @@ from tongban_hotline_dispatch.store.desks import board_tally
 from tongban_hotline_dispatch.store.dispatching import dispatch_catalogue, dispatch_rule
 from tongban_hotline_dispatch.store.exclusions import ExclusionNotFound, Exclusions
 from tongban_hotline_dispatch.store.hot_issues import hot_issue
+from tongban_hotline_dispatch.store.identity import identity_view
 from tongban_hotline_dispatch.store.knowledge import Items
 from tongban_hotline_dispatch.store.knowledge_duties import Duties
 from tongban_hotline_dispatch.store.knowledge_index import SearchIndex
@@ -49,6 +50,7 @@ __all__ = [
     "dispatch_catalogue",
     "dispatch_rule",
     "hot_issue",
+    "identity_view",
     "matter",
     "matter_catalogue",
     "metadata",

@@ -69,6 +69,7 @@ ticket = Table(
     Column("wants_reply", Boolean, nullable=False),
     Column("wants_callback", Boolean, nullable=False),
     Column("has_contact", Boolean, nullable=False),
+    Column("hides_identity", Boolean, nullable=False),
     Column("registered_at", _MOMENT, nullable=False),
     Column("status", Text, nullable=False),
     # What lists show of the lead's assignment and of the clocks; `citizen` is the whole term.
@@ -138,6 +139,7 @@ _FIXED = {
     "wants_reply",
     "wants_callback",
     "has_contact",
+    "hides_identity",
     "registered_at",
     "children",
 }
@@ -316,6 +318,7 @@ def ticket_of(row: Row[Any], shares: Iterable[Assignment]) -> Ticket:
         wants_reply=row.wants_reply,
         wants_callback=row.wants_callback,
         has_contact=row.has_contact,
+        hides_identity=row.hides_identity,
         status=Status(row.status),
         assignments=tuple(shares),
         stage=term_of(row.stage),
@@ -361,6 +364,7 @@ def _values(new: Ticket) -> dict[str, Any]:
         "ticket_wants_reply": new.wants_reply,
         "ticket_wants_callback": new.wants_callback,
         "ticket_has_contact": new.has_contact,
+        "ticket_hides_identity": new.hides_identity,
         "ticket_registered_at": new.registered_at,
         "ticket_children": new.children,
         **_changes(new),

@@ -1,0 +1,45 @@
+"""`policies/identity.yaml` as data: reasons to look, what is hidden by default."""
+
+from pydantic import BaseModel, ConfigDict, Field
+
+from tongban_common.policies import Policy, PolicyKind
+from tongban_hotline_dispatch.domain.appeal import AppealType
+from tongban_hotline_dispatch.domain.identity import IdentityRules, ViewReason
+
+
+class _Part(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True)
+    clause: str = Field(min_length=1)
+
+
+class _Reason(_Part):
+    name: str = Field(min_length=1)
+    needs_document: bool = False
+
+
+class _Hidden(_Part):
+    appeal_types: list[AppealType]
+
+
+class IdentityPolicy(Policy):
+    view_reasons: dict[str, _Reason] = Field(min_length=1)
+    hidden_by_default: _Hidden
+
+    @property
+    def rules(self) -> IdentityRules:
+        return IdentityRules(
+            label=f"{self.name}/{self.version}",
+            reasons={
+                code: ViewReason(
+                    code=code,
+                    name=each.name,
+                    clause=each.clause,
+                    needs_document=each.needs_document,
+                )
+                for code, each in self.view_reasons.items()
+            },
+            hidden_types=frozenset(self.hidden_by_default.appeal_types),
+        )
+
+
+IDENTITY = PolicyKind("tongban_hotline_dispatch", "identity.yaml", IdentityPolicy)
