@@ -1,15 +1,35 @@
-"""Who asks: hidden from units where wanted, and the record of every look in clear."""
+"""Who asks: hidden where wanted, every look on record; whom a ticket is kept from."""
 
 from alembic import op
 
 revision = "0030"
 down_revision = "0025"
 
+APPEND_ONLY = ("identity_view", "ticket_guard")
 UP = (
     "ALTER TABLE ticket ADD COLUMN hides_identity BOOLEAN DEFAULT false NOT NULL",
     "ALTER TABLE ticket ALTER COLUMN hides_identity DROP DEFAULT",
     # 举报默认隐藏身份, also for what was taken in before
     "UPDATE ticket SET hides_identity = true WHERE appeal_type = 'report'",
+    "ALTER TABLE unit ADD COLUMN parent_code TEXT",
+    "ALTER TABLE ticket ADD COLUMN target_unit_code TEXT",
+    "ALTER TABLE ticket ADD COLUMN recused TEXT[]",
+    """
+    CREATE TABLE ticket_guard (
+      id BIGINT GENERATED ALWAYS AS IDENTITY,
+      ticket_id UUID NOT NULL,
+      at TIMESTAMP WITH TIME ZONE NOT NULL,
+      act TEXT NOT NULL,
+      actor TEXT NOT NULL,
+      unit_code TEXT,
+      staff TEXT,
+      reason TEXT NOT NULL,
+      note TEXT,
+      CONSTRAINT pk_ticket_guard PRIMARY KEY (id),
+      CONSTRAINT fk_ticket_guard_ticket_id_ticket FOREIGN KEY(ticket_id) REFERENCES ticket (id)
+    )
+    """,
+    "CREATE INDEX ix_ticket_guard_ticket ON ticket_guard (ticket_id, id)",
     """
     CREATE TABLE identity_view (
       id UUID NOT NULL,
@@ -43,10 +63,13 @@ UP = (
       RAISE EXCEPTION '% is append-only', TG_TABLE_NAME;
     END $$
     """,
-    """
-    CREATE TRIGGER identity_view_append_only BEFORE UPDATE OR DELETE ON identity_view
-      FOR EACH ROW EXECUTE FUNCTION identity_append_only()
-    """,
+    *(
+        f"""
+        CREATE TRIGGER {table}_append_only BEFORE UPDATE OR DELETE ON {table}
+          FOR EACH ROW EXECUTE FUNCTION identity_append_only()
+        """
+        for table in APPEND_ONLY
+    ),
 )
 
 
@@ -58,6 +81,9 @@ def upgrade() -> None:
 
 def downgrade() -> None:
     op.execute("SET lock_timeout = '5s'")
-    op.execute("DROP TABLE identity_view")
+    for table in APPEND_ONLY:
+        op.execute(f"DROP TABLE {table}")
     op.execute("DROP FUNCTION identity_append_only()")
-    op.execute("ALTER TABLE ticket DROP COLUMN hides_identity")
+    for column in ("hides_identity", "target_unit_code", "recused"):
+        op.execute(f"ALTER TABLE ticket DROP COLUMN {column}")
+    op.execute("ALTER TABLE unit DROP COLUMN parent_code")

@@ -14,6 +14,7 @@ from tongban_common.http import PageRequest
 from tongban_common.privacy import Sealer, mask_name, mask_phone
 from tongban_common.working_days import CalendarYear, parse_year
 from tongban_hotline_dispatch.domain.appeal import AppealType, Urgency
+from tongban_hotline_dispatch.domain.guard import Viewer
 from tongban_hotline_dispatch.domain.moves import Act, Status
 from tongban_hotline_dispatch.domain.ticket import Ticket
 from tongban_hotline_dispatch.store import (
@@ -24,11 +25,13 @@ from tongban_hotline_dispatch.store import (
     unit,
 )
 from tongban_hotline_dispatch.store.complainants import opened
+from tongban_hotline_dispatch.store.guard import visible_to
 from tongban_hotline_dispatch.store.tickets import shares_of, ticket_of
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Filters:
+    viewer: Viewer
     status: Status | None = None
     unit_code: str | None = None
     is_overdue: bool | None = None  # open and past its due moment, or answered after it
@@ -116,7 +119,8 @@ async def tickets(
 ) -> Sequence[TicketLine]:
     """Newest first."""
     order = (ticket.c.registered_at, ticket.c.id)
-    statement = _LINE.order_by(*(column.desc() for column in order)).limit(page.limit)
+    statement = _LINE.where(visible_to(filters.viewer))
+    statement = statement.order_by(*(column.desc() for column in order)).limit(page.limit)
     if filters.status is not None:
         statement = statement.where(ticket.c.status == filters.status)
     if filters.unit_code is not None:
@@ -133,13 +137,15 @@ async def tickets(
     return [_line(row) for row in await reads.execute(statement)]
 
 
-async def one(reads: AsyncConnection, ticket_id: UUID, *, seen_by: str | None) -> Ticket:
-    """The ticket as it stands; another unit's is as if it were not there. Raises TicketNotFound."""
-    row = (await reads.execute(select(ticket).where(ticket.c.id == ticket_id))).one_or_none()
+async def one(reads: AsyncConnection, ticket_id: UUID, *, seen_by: Viewer) -> Ticket:
+    """The ticket as it stands; another unit's, and one that is kept from who looks, is as if it
+    were not there. Raises TicketNotFound."""
+    statement = select(ticket).where(ticket.c.id == ticket_id, visible_to(seen_by))
+    row = (await reads.execute(statement)).one_or_none()
     if row is None:
         raise TicketNotFound("没有这个工单")
     found = ticket_of(row, await shares_of(reads, row))
-    if seen_by is not None and not found.is_with(seen_by):
+    if seen_by.unit is not None and not found.is_with(seen_by.unit):
         raise TicketNotFound("没有这个工单")
     return found
 

@@ -9,6 +9,7 @@ from tongban_hotline_dispatch.api import (
     dispositions,
     exclusions,
     exports,
+    guard,
     hot_issues,
     identity,
     imports,
@@ -52,4 +53,5 @@ routers = (
     exclusions.router,
     exclusions.audits,
     identity.router,
+    guard.router,
 )

@@ -18,7 +18,7 @@ from tongban_common.working_days import SHANGHAI
 from tongban_hotline_dispatch import queries
 from tongban_hotline_dispatch.domain.appeal import APPEAL_NAMES, URGENCY_NAMES
 from tongban_hotline_dispatch.domain.moves import STATUS_NAMES, Status
-from tongban_hotline_dispatch.operations import acts_for
+from tongban_hotline_dispatch.operations import viewer_of
 from tongban_hotline_dispatch.operations.exports import Taking, UnknownReason, record_export
 from tongban_hotline_dispatch.operations.identity import note_tickets
 from tongban_hotline_dispatch.queries import Filters, TicketLine
@@ -79,15 +79,19 @@ async def tickets(
     who: Principal = require("ticket:export"),
 ) -> StreamingResponse:
     policy = await kit.policy(EXPORT).at(now.astimezone(SHANGHAI).date())
-    filters = Filters(status=status, unit_code=acts_for(who) or unit or None, is_overdue=overdue)
-    asked = {name: str(value) for name, value in asdict(filters).items() if value is not None}
+    viewer = viewer_of(who)
+    filters = Filters(
+        viewer=viewer, status=status, unit_code=viewer.unit or unit or None, is_overdue=overdue
+    )
+    told = {name: value for name, value in asdict(filters).items() if name != "viewer"}
+    asked = {name: str(value) for name, value in told.items() if value is not None}
     taking = Taking(who=who, subject="tickets", form=form, filters=asked, reason=reason or None)
     label = f"{policy.name}/{policy.version}"
     view = await record_export(kit, taking, reasons=policy.reasons, policy=label, now=now)
     export = Export(
         title="工单",
         columns=COLUMNS,
-        read=_Pages(kit, filters, now, view=view, is_of_unit=acts_for(who) is not None).read,
+        read=_Pages(kit, filters, now, view=view, is_of_unit=viewer.unit is not None).read,
         key=lambda row: row.line.key,
         most_rows=policy.most_rows(form),
     )

@@ -21,6 +21,7 @@ from tongban_common.http import (
 from tongban_common.privacy import Sealer
 from tongban_common.service import Parts
 from tongban_hotline_dispatch.api.tickets import TicketId
+from tongban_hotline_dispatch.domain.guard import Recused
 from tongban_hotline_dispatch.domain.identity import (
     DocumentMissing,
     IdentityRules,
@@ -110,7 +111,7 @@ class ViewsView(BaseModel):
     status_code=201,
     summary="查看诉求人信息（不脱敏，须有理由，留下记录）",
     responses=refusals(
-        TicketNotFound, NotYourTicket, IdentityHidden, UnknownViewReason, DocumentMissing
+        TicketNotFound, NotYourTicket, Recused, IdentityHidden, UnknownViewReason, DocumentMissing
     ),
 )
 async def look(

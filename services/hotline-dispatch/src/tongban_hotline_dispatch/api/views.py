@@ -26,6 +26,7 @@ class TicketView(BaseModel):
     content: str
     status: Status
     unit_code: str | None
+    target_unit_code: str | None
     registered_at: AwareDatetime
     assigned_at: AwareDatetime | None
     citizen_due: AwareDatetime | None
@@ -53,6 +54,7 @@ class TicketView(BaseModel):
             content=mask_text(appeal.content),
             status=ticket.status,
             unit_code=ticket.unit_code,
+            target_unit_code=ticket.target_unit,
             registered_at=ticket.registered_at.astimezone(SHANGHAI),
             assigned_at=_local(ticket.assigned_at),
             citizen_due=_due(ticket.citizen_term),

@@ -7,6 +7,7 @@ from enum import StrEnum
 
 from tongban_common.errors import RuleViolation
 from tongban_hotline_dispatch.domain.appeal import AppealType
+from tongban_hotline_dispatch.domain.process import UnknownReason
 
 
 class UnknownViewReason(RuleViolation):
@@ -70,10 +71,19 @@ class IdentityRules:
     label: str
     reasons: Mapping[str, ViewReason]
     hidden_types: frozenset[AppealType]
+    oversight: tuple[str, ...]  # units that take what is about a unit with nobody above it
+    recusal_reasons: Mapping[str, str]
 
     def hides(self, appeal_type: AppealType, *, asked: bool | None) -> bool:
         """As the person asks; where nothing is said, by the type. 举报默认隐藏身份。"""
         return appeal_type in self.hidden_types if asked is None else asked
+
+    def recusal_reason(self, code: str) -> str:
+        """Raises UnknownReason."""
+        if code not in self.recusal_reasons:
+            listed = "、".join(self.recusal_reasons)
+            raise UnknownReason(f"回避事由应为：{listed}", given=code)
+        return self.recusal_reasons[code]
 
     def check(self, reason: str, document_no: str | None) -> ViewReason:
         """Raises UnknownViewReason, DocumentMissing."""

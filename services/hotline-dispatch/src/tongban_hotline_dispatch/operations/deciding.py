@@ -96,10 +96,12 @@ async def decide(
     if choice.matter_code is None and choice.unit_code is None:
         raise NothingChosen("请选择事项或承办单位")
     ticket = await Tickets(tx).get(choice.ticket_id)
+    ticket.check_not_recused(choice.actor)
     today = now.astimezone(SHANGHAI).date()
     matter = await matter_in_force(tx, code=choice.matter_code, on=today)
     if choice.unit_code is not None:
-        await Units(tx).active(choice.unit_code)
+        _, superiors = await Units(tx).active_with_superiors(choice.unit_code)
+        ticket.check_not_accused(choice.unit_code, superiors)
     version = await matter_version_at(tx.connection, today)
     name = await complainant_name(tx, ticket.id, sealer)
     made = Decision(

@@ -20,7 +20,7 @@ from tongban_hotline_dispatch.domain.identity import SEEN_NAMES
 from tongban_hotline_dispatch.domain.moves import STATUS_NAMES, IllegalMove
 from tongban_hotline_dispatch.domain.process import Process
 from tongban_hotline_dispatch.domain.ticket import NotYourTicket, Ticket
-from tongban_hotline_dispatch.operations import Rules, Step, acts_for
+from tongban_hotline_dispatch.operations import Rules, Step, acts_for, viewer_of
 from tongban_hotline_dispatch.pages.desks import pages
 from tongban_hotline_dispatch.pages.forms import Options, Typed, read
 from tongban_hotline_dispatch.pages.move_table import BY_PATH, offered
@@ -155,7 +155,7 @@ async def _context(
     reads: Reads, look: Look, rules: Rules, refused: Refused | None
 ) -> dict[str, object]:
     unit = acts_for(look.who)
-    ticket = await queries.one(reads, look.ticket_id, seen_by=unit)
+    ticket = await queries.one(reads, look.ticket_id, seen_by=viewer_of(look.who))
     rules = rules.pinned(ticket.process_version)
     years = await queries.imported_years(reads)
     units = dict(await queries.units(reads))
@@ -178,6 +178,9 @@ async def _context(
         "process": rules.process,
         "view_reasons": _view_reasons(rules) if look.who.may("ticket:unmask") else (),
         "seen": tuple(SEEN_NAMES.items()),
+        "recusal_reasons": _recusal_reasons(rules),
+        "may_name_target": look.who.may("ticket:intake"),
+        "may_recuse": look.who.may("ticket:recuse"),
         "meanwhile": _meanwhile(refused, ticket, last_act(told)),
     }
 
@@ -193,6 +196,10 @@ def _view_reasons(rules: Rules) -> Options:
     if rules.identity is None:
         return ()
     return tuple((each.code, each.name) for each in rules.identity.reasons.values())
+
+
+def _recusal_reasons(rules: Rules) -> Options:
+    return () if rules.identity is None else tuple(rules.identity.recusal_reasons.items())
 
 
 def _options(units: dict[str, str], process: Process) -> dict[str, Options]:

@@ -8,6 +8,7 @@ from tongban_hotline_dispatch.store.contacts import Contacts
 from tongban_hotline_dispatch.store.desks import board_tally
 from tongban_hotline_dispatch.store.dispatching import dispatch_catalogue, dispatch_rule
 from tongban_hotline_dispatch.store.exclusions import ExclusionNotFound, Exclusions
+from tongban_hotline_dispatch.store.guard import ticket_guard
 from tongban_hotline_dispatch.store.hot_issues import hot_issue
 from tongban_hotline_dispatch.store.identity import identity_view
 from tongban_hotline_dispatch.store.knowledge import Items
@@ -61,6 +62,7 @@ __all__ = [
     "supervision",
     "supervision_card",
     "ticket",
+    "ticket_guard",
     "ticket_likeness",
     "ticket_move",
     "ticket_note",

@@ -21,9 +21,19 @@ class _Hidden(_Part):
     appeal_types: list[AppealType]
 
 
+class _Oversight(_Part):
+    unit_codes: list[str]
+
+
+class _RecusalReason(_Part):
+    name: str = Field(min_length=1)
+
+
 class IdentityPolicy(Policy):
     view_reasons: dict[str, _Reason] = Field(min_length=1)
     hidden_by_default: _Hidden
+    oversight: _Oversight
+    recusal_reasons: dict[str, _RecusalReason] = Field(min_length=1)
 
     @property
     def rules(self) -> IdentityRules:
@@ -39,6 +49,8 @@ class IdentityPolicy(Policy):
                 for code, each in self.view_reasons.items()
             },
             hidden_types=frozenset(self.hidden_by_default.appeal_types),
+            oversight=tuple(self.oversight.unit_codes),
+            recusal_reasons={code: each.name for code, each in self.recusal_reasons.items()},
         )
 
 

@@ -38,6 +38,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from tongban_common.db import Transaction
 from tongban_common.privacy import Sealer
 from tongban_common.timers import Deadline
+from tongban_hotline_dispatch.domain.guard import Viewer
 from tongban_hotline_dispatch.domain.likeness import Vector
 from tongban_hotline_dispatch.domain.moves import Status
 from tongban_hotline_dispatch.domain.repeats import (
@@ -166,7 +167,8 @@ _EARLIER = text(
     SELECT t.id, t.ticket_no, t.title, t.status, t.unit_code, t.registered_at, t.closed_at,
       t.version, l.matter_code, l.person, l.place, l.words, l.weights
     FROM found JOIN likeness l USING (no) JOIN ticket t ON t.id = l.ticket_id
-    WHERE l.at >= :since ORDER BY l.no DESC
+    WHERE l.at >= :since AND (t.recused IS NULL OR :viewer <> ALL(t.recused))
+    ORDER BY l.no DESC
     """  # noqa: S608 - put together from constants
 )
 _OF_PERSON = text(
@@ -295,12 +297,23 @@ def near_values(
 
 
 async def earlier(
-    connection: AsyncConnection, matter: Matter, rules: LikenessRules, at: datetime
+    connection: AsyncConnection,
+    matter: Matter,
+    rules: LikenessRules,
+    at: datetime,
+    viewer: Viewer,
 ) -> list[Earlier]:
-    """Every ticket of the window that has the person, the place or the telling words."""
+    """Every ticket of the window that has the person, the place or the telling words; none that is
+    kept from who looks."""
     values = near_values(matter.vector, rules, at - rules.window)
     rows = await connection.execute(
-        _EARLIER, {**values, "person": matter.person, "place": matter.place}
+        _EARLIER,
+        {
+            **values,
+            "person": matter.person,
+            "place": matter.place,
+            "viewer": viewer.subject,
+        },
     )
     return [_earlier(row) for row in rows]
 
@@ -371,6 +384,7 @@ _GROUPS = text(
       WHERE coalesce(l.head_id, l.ticket_id) IN
           (SELECT head_id FROM likeness WHERE head_id IS NOT NULL)
         AND t.status = ANY(CAST(:statuses AS text[]))
+        AND (t.recused IS NULL OR :viewer <> ALL(t.recused))
     ), groups AS (
       SELECT head, max(registered_at) AS newest FROM grouped
       GROUP BY head HAVING count(*) > 1
@@ -392,6 +406,7 @@ async def groups(
     connection: AsyncConnection,
     *,
     statuses: Sequence[Status],
+    viewer: Viewer,
     after: tuple[Any, ...] | None,
     limit: int,
 ) -> list[Group]:
@@ -401,6 +416,7 @@ async def groups(
         _GROUPS,
         {
             "statuses": list(statuses),
+            "viewer": viewer.subject,
             "newest": None if newest is None else datetime.fromisoformat(newest),
             "head": None if head is None else UUID(head),
             "limit": limit,

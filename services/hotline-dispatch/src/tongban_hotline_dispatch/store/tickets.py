@@ -25,7 +25,7 @@ from sqlalchemy import (
     update,
 )
 from sqlalchemy import Sequence as Serial
-from sqlalchemy.dialects.postgresql import JSONB
+from sqlalchemy.dialects.postgresql import ARRAY, JSONB
 from sqlalchemy.dialects.postgresql import insert as insert_or_not
 from sqlalchemy.ext.asyncio import AsyncConnection
 
@@ -70,6 +70,8 @@ ticket = Table(
     Column("wants_callback", Boolean, nullable=False),
     Column("has_contact", Boolean, nullable=False),
     Column("hides_identity", Boolean, nullable=False),
+    Column("target_unit_code", Text),  # 被诉单位
+    Column("recused", ARRAY(Text)),  # 回避: subjects; none where nobody has to
     Column("registered_at", _MOMENT, nullable=False),
     Column("status", Text, nullable=False),
     # What lists show of the lead's assignment and of the clocks; `citizen` is the whole term.
@@ -140,6 +142,8 @@ _FIXED = {
     "wants_callback",
     "has_contact",
     "hides_identity",
+    "target_unit_code",
+    "recused",
     "registered_at",
     "children",
 }
@@ -319,6 +323,8 @@ def ticket_of(row: Row[Any], shares: Iterable[Assignment]) -> Ticket:
         wants_callback=row.wants_callback,
         has_contact=row.has_contact,
         hides_identity=row.hides_identity,
+        target_unit=row.target_unit_code,
+        recused=frozenset(row.recused or ()),
         status=Status(row.status),
         assignments=tuple(shares),
         stage=term_of(row.stage),
@@ -365,6 +371,8 @@ def _values(new: Ticket) -> dict[str, Any]:
         "ticket_wants_callback": new.wants_callback,
         "ticket_has_contact": new.has_contact,
         "ticket_hides_identity": new.hides_identity,
+        "ticket_target_unit_code": new.target_unit,
+        "ticket_recused": sorted(new.recused) or None,
         "ticket_registered_at": new.registered_at,
         "ticket_children": new.children,
         **_changes(new),
