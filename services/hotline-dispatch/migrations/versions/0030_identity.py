@@ -14,6 +14,8 @@ UP = (
     "ALTER TABLE unit ADD COLUMN parent_code TEXT",
     "ALTER TABLE ticket ADD COLUMN target_unit_code TEXT",
     "ALTER TABLE ticket ADD COLUMN recused TEXT[]",
+    "ALTER TABLE ticket ADD COLUMN public_title TEXT",
+    "ALTER TABLE ticket ADD COLUMN public_content TEXT",
     """
     CREATE TABLE ticket_guard (
       id BIGINT GENERATED ALWAYS AS IDENTITY,
@@ -84,6 +86,12 @@ def downgrade() -> None:
     for table in APPEND_ONLY:
         op.execute(f"DROP TABLE {table}")
     op.execute("DROP FUNCTION identity_append_only()")
-    for column in ("hides_identity", "target_unit_code", "recused"):
+    for column in (
+        "hides_identity",
+        "target_unit_code",
+        "recused",
+        "public_title",
+        "public_content",
+    ):
         op.execute(f"ALTER TABLE ticket DROP COLUMN {column}")
     op.execute("ALTER TABLE unit DROP COLUMN parent_code")

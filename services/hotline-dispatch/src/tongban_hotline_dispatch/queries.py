@@ -26,7 +26,7 @@ from tongban_hotline_dispatch.store import (
 )
 from tongban_hotline_dispatch.store.complainants import opened
 from tongban_hotline_dispatch.store.guard import visible_to
-from tongban_hotline_dispatch.store.tickets import shares_of, ticket_of
+from tongban_hotline_dispatch.store.tickets import SHOWN_TITLE, shares_of, ticket_of
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -44,6 +44,7 @@ class TicketLine:
     id: UUID
     ticket_no: str
     title: str
+    clear_title: str  # for who may unmask, and is on record
     appeal_type: AppealType
     urgency: Urgency
     status: Status
@@ -98,7 +99,8 @@ class MaskedPerson:
 _LINE = select(
     ticket.c.id,
     ticket.c.ticket_no,
-    ticket.c.title,
+    SHOWN_TITLE,
+    ticket.c.title.label("clear_title"),
     ticket.c.appeal_type,
     ticket.c.urgency,
     ticket.c.status,
@@ -216,6 +218,7 @@ def _line(row: Any) -> TicketLine:
         id=row.id,
         ticket_no=row.ticket_no,
         title=row.title,
+        clear_title=row.clear_title,
         appeal_type=AppealType(row.appeal_type),
         urgency=Urgency(row.urgency),
         status=Status(row.status),

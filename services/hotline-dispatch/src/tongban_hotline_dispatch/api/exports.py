@@ -126,7 +126,7 @@ class _Pages:
         if self._is_of_unit and line.hides_identity:
             person = _NOBODY
         if self._view is not None:
-            title, name, phone = line.title, person.name, person.phone
+            title, name, phone = line.clear_title, person.name, person.phone
         else:
             title = mask_text(line.title)
             name = None if person.name is None else mask_name(person.name)

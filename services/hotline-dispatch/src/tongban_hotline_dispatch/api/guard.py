@@ -22,7 +22,7 @@ from tongban_hotline_dispatch.domain.guard import (
 )
 from tongban_hotline_dispatch.domain.process import UnknownReason
 from tongban_hotline_dispatch.domain.ticket import NotYourTicket
-from tongban_hotline_dispatch.operations import Step, acts_for, guard, viewer_of
+from tongban_hotline_dispatch.operations import Step, acts_for, guard, redaction, viewer_of
 from tongban_hotline_dispatch.operations.guard import Recusal
 from tongban_hotline_dispatch.store import TicketNotFound, UnitNotFound
 from tongban_hotline_dispatch.store.guard import GuardLine, lines
@@ -51,6 +51,12 @@ class RecusalRequest(Body):
 
 class LiftRequest(Body):
     reason: str = Field(min_length=1, max_length=500, description="解除的理由")
+
+
+class PublicTextRequest(Body):
+    title: str = Field(min_length=1, max_length=200, description="对单位和公众公开的标题")
+    content: str = Field(min_length=1, max_length=20_000, description="对单位和公众公开的内容")
+    reason: str = Field(min_length=1, max_length=500, description="改写的理由")
 
 
 class GuardLineView(BaseModel):
@@ -93,6 +99,30 @@ async def name_target(
     """Where the unit has the ticket already it is shut out at once; the hub transfers it."""
     ticket = await guard.name_target(
         tx, step=_step(ticket_id, who), unit_code=body.unit_code, reason=body.reason, now=now
+    )
+    return TicketView.of(ticket, now=now)
+
+
+@router.put(
+    "/{ticket_id}/public-text",
+    summary="改写对单位和公众公开的标题和内容（隐去可识别诉求人的信息）",
+    responses=refusals(*_REFUSALS),
+)
+async def rewrite(
+    ticket_id: TicketId,
+    body: PublicTextRequest,
+    tx: Tx,
+    now: Now,
+    who: Principal = require("ticket:intake"),
+) -> TicketView:
+    """The original stays, to be looked at for a reason. Numbers are masked here, too."""
+    ticket = await redaction.rewrite(
+        tx,
+        step=_step(ticket_id, who),
+        title=body.title,
+        content=body.content,
+        reason=body.reason,
+        now=now,
     )
     return TicketView.of(ticket, now=now)
 

@@ -50,8 +50,8 @@ class TicketView(BaseModel):
             appeal_type=appeal.appeal_type,
             urgency=appeal.urgency,
             matter_code=appeal.matter_code,
-            title=mask_text(appeal.title),
-            content=mask_text(appeal.content),
+            title=mask_text(ticket.shown_title),
+            content=mask_text(ticket.shown_content),
             status=ticket.status,
             unit_code=ticket.unit_code,
             target_unit_code=ticket.target_unit,
@@ -273,7 +273,7 @@ class ProgressView(BaseModel):
     def of(cls, ticket: Ticket) -> "ProgressView":
         return cls(
             ticket_no=ticket.ticket_no,
-            title=mask_text(ticket.appeal.title),
+            title=mask_text(ticket.shown_title),
             status=ticket.status,
             registered_at=ticket.registered_at.astimezone(SHANGHAI),
             citizen_due=_due(ticket.citizen_term),

@@ -40,6 +40,7 @@ class GuardAct(StrEnum):
     TARGET_NAMED = "target_named"  # 被诉单位
     RECUSED = "recused"  # 回避
     LIFTED = "recusal_lifted"  # 回避解除
+    REDACTED = "redacted"  # 改写对单位和公众公开的内容
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

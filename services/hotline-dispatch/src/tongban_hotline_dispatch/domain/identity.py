@@ -28,6 +28,7 @@ class Seen(StrEnum):
     TITLE = "title"
     CONTENT = "content"
     REPLY = "reply"
+    SUPPLEMENTS = "supplements"
 
 
 SEEN_NAMES: Mapping[Seen, str] = {
@@ -38,6 +39,7 @@ SEEN_NAMES: Mapping[Seen, str] = {
     Seen.TITLE: "标题原文",
     Seen.CONTENT: "诉求原文",
     Seen.REPLY: "答复原文",
+    Seen.SUPPLEMENTS: "补充事实原文",
 }
 
 

@@ -70,6 +70,8 @@ class Ticket:
     hides_identity: bool = False  # 隐藏身份: from units altogether
     target_unit: str | None = None  # 被诉单位
     recused: frozenset[str] = frozenset()  # 回避: subjects of staff
+    public_title: str | None = None  # where units and the public see other words
+    public_content: str | None = None
     status: Status = Status.DRAFT
     assignments: tuple[Assignment, ...] = ()
     stage: Term | None = None  # of the status it is in
@@ -124,6 +126,15 @@ class Ticket:
     def reply(self) -> str | None:
         """What the citizen is told."""
         return self.own_answer if self.answer is None else self.answer.public
+
+    @property
+    def shown_title(self) -> str:
+        """What everybody sees, numbers masked besides; the original is looked at for a reason."""
+        return self.appeal.title if self.public_title is None else self.public_title
+
+    @property
+    def shown_content(self) -> str:
+        return self.appeal.content if self.public_content is None else self.public_content
 
     @property
     def is_assessable(self) -> bool:

@@ -16,7 +16,7 @@ from tongban_common.working_days import SHANGHAI
 from tongban_hotline_dispatch.domain.identity import IdentityRules, Seen, Way, in_order
 from tongban_hotline_dispatch.domain.ticket import Ticket
 from tongban_hotline_dispatch.operations.performing import Step, locked
-from tongban_hotline_dispatch.store import Complainant, Complainants
+from tongban_hotline_dispatch.store import Complainant, Complainants, Notes
 from tongban_hotline_dispatch.store.identity import View, Views
 from tongban_hotline_dispatch.store.identity_policy import IDENTITY
 
@@ -88,7 +88,10 @@ async def look(
         reason=view.reason,
     )
     person = await Complainants(tx, sealer).of(ticket.id)
-    return view, {each: _clear(each, ticket, person) for each in view.fields}
+    found = {each: _clear(each, ticket, person) for each in view.fields}
+    if Seen.SUPPLEMENTS in found:
+        found[Seen.SUPPLEMENTS] = await Notes(tx).supplements(ticket.id)
+    return view, found
 
 
 async def note_evidence(
@@ -133,6 +136,8 @@ def _clear(field: Seen, ticket: Ticket, person: Complainant) -> str | None:
             return ticket.appeal.content
         case Seen.REPLY:
             return ticket.reply
+        case Seen.SUPPLEMENTS:
+            return None
         case _:
             value: str | None = getattr(person, field.value)
             return value

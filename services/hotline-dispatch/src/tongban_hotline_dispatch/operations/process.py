@@ -180,4 +180,5 @@ def asking_one(ticket: Ticket, decision: Decision) -> int:
 
 
 def _hidden(ticket: Ticket) -> Ticket:
-    return replace(ticket, appeal=hidden(ticket.appeal))
+    appeal = hidden(ticket.appeal)
+    return replace(ticket, appeal=appeal, public_title=None, public_content=None)

@@ -25,6 +25,7 @@ from tongban_hotline_dispatch.operations.performing import (
     rules_at,
     wind,
 )
+from tongban_hotline_dispatch.operations.redaction import redacted
 from tongban_hotline_dispatch.store import (
     Complainant,
     Complainants,
@@ -96,6 +97,8 @@ async def register(
         target_unit=new.target_unit,
         hides_identity=rules.hides_identity(new.appeal, asked=new.hides_identity),
     )
+    if given is None or not given.is_sealed:
+        draft = redacted(draft, new.person)
     ticket = _taken_in(draft, new, given, rules, now)
     await tickets.add(ticket, Move(actor=new.actor, at=now))
     await Complainants(tx, sealer).add(ticket.id, new.person)

@@ -11,7 +11,7 @@ from tongban_common.bodies import FreeText
 from tongban_common.http import Now, Router, Tx
 from tongban_common.service import Parts
 from tongban_hotline_dispatch import operations
-from tongban_hotline_dispatch.operations import Rules, Step, acts_for, guard
+from tongban_hotline_dispatch.operations import Rules, Step, acts_for, guard, redaction
 from tongban_hotline_dispatch.operations.guard import Recusal
 
 router = Router(prefix="/hotline/tickets")
@@ -37,6 +37,21 @@ async def name_target(
     await guard.name_target(
         tx, step=_step(ticket_id, who), unit_code=unit_code or None, reason=reason, now=now
     )
+    return RedirectResponse(f"/hotline/tickets/{ticket_id}?said=done", status_code=303)
+
+
+@router.post("/{ticket_id}/public-text", include_in_schema=False)
+async def rewrite(
+    ticket_id: UUID,
+    tx: Tx,
+    now: Now,
+    title: Annotated[FreeText, Form(min_length=1, max_length=200)],
+    content: Annotated[FreeText, Form(min_length=1, max_length=20_000)],
+    reason: Annotated[FreeText, Form(min_length=1, max_length=500)],
+    who: Principal = require("ticket:intake"),
+) -> Response:
+    step = _step(ticket_id, who)
+    await redaction.rewrite(tx, step=step, title=title, content=content, reason=reason, now=now)
     return RedirectResponse(f"/hotline/tickets/{ticket_id}?said=done", status_code=303)
 
 

@@ -21,7 +21,7 @@ from tongban_hotline_dispatch.store.desks import OPEN, OPEN_SHARE, RANK, RUNNING
 from tongban_hotline_dispatch.store.guard import visible_to
 from tongban_hotline_dispatch.store.reference import unit
 from tongban_hotline_dispatch.store.terms import ask_of
-from tongban_hotline_dispatch.store.tickets import ticket
+from tongban_hotline_dispatch.store.tickets import SHOWN_TITLE, ticket
 
 _MOMENT = DateTime(timezone=True)
 Key = Sequence[str] | None  # where the page before ended
@@ -130,7 +130,7 @@ _TICKET = (
     ticket.c.id,
     ticket.c.version,
     ticket.c.ticket_no,
-    ticket.c.title,
+    SHOWN_TITLE,
     ticket.c.appeal_type,
     ticket.c.urgency,
     ticket.c.status,
@@ -283,7 +283,7 @@ async def briefly(
     reads: AsyncConnection, ticket_ids: Sequence[UUID], viewer: Viewer
 ) -> Mapping[UUID, tuple[str, str]]:
     """Number and title of each."""
-    statement = select(ticket.c.id, ticket.c.ticket_no, ticket.c.title)
+    statement = select(ticket.c.id, ticket.c.ticket_no, SHOWN_TITLE)
     rows = await reads.execute(statement.where(ticket.c.id.in_(ticket_ids), visible_to(viewer)))
     return {row.id: (row.ticket_no, row.title) for row in rows}
 

@@ -79,14 +79,15 @@ _TREND = text(
 )
 _TELLING = text(
     """
-    SELECT t.title, t.unit_code, t.matter_code, l.at FROM likeness l
-    JOIN ticket t ON t.id = l.ticket_id
+    SELECT coalesce(t.public_title, t.title) AS title, t.unit_code, t.matter_code, l.at
+    FROM likeness l JOIN ticket t ON t.id = l.ticket_id
     WHERE l.issue_id = :issue AND l.at > :since AND l.at <= :until ORDER BY l.at, l.no
     """
 )
 _TICKETS = text(
     """
-    SELECT t.id, t.ticket_no, t.title, t.status, t.unit_code, t.registered_at, t.parent_id
+    SELECT t.id, t.ticket_no, coalesce(t.public_title, t.title) AS title, t.status, t.unit_code,
+      t.registered_at, t.parent_id
     FROM likeness l JOIN ticket t ON t.id = l.ticket_id
     WHERE l.issue_id = :issue AND (t.recused IS NULL OR :viewer <> ALL(t.recused))
       AND (CAST(:at AS timestamptz) IS NULL OR (l.at, l.ticket_id) < (:at, CAST(:id AS uuid)))

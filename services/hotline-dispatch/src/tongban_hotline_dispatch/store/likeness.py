@@ -164,8 +164,9 @@ _EARLIER = text(
       UNION (SELECT no FROM likeness WHERE person = :person ORDER BY no DESC LIMIT :compared)
       UNION (SELECT no FROM likeness WHERE place = :place ORDER BY no DESC LIMIT :compared)
     )
-    SELECT t.id, t.ticket_no, t.title, t.status, t.unit_code, t.registered_at, t.closed_at,
-      t.version, l.matter_code, l.person, l.place, l.words, l.weights
+    SELECT t.id, t.ticket_no, coalesce(t.public_title, t.title) AS title, t.status,
+      t.unit_code, t.registered_at, t.closed_at, t.version,
+      l.matter_code, l.person, l.place, l.words, l.weights
     FROM found JOIN likeness l USING (no) JOIN ticket t ON t.id = l.ticket_id
     WHERE l.at >= :since AND (t.recused IS NULL OR :viewer <> ALL(t.recused))
     ORDER BY l.no DESC
@@ -173,8 +174,9 @@ _EARLIER = text(
 )
 _OF_PERSON = text(
     """
-    SELECT t.id, t.ticket_no, t.title, t.status, t.unit_code, t.registered_at, t.closed_at,
-      t.version, l.matter_code, l.person, l.place, l.words, l.weights
+    SELECT t.id, t.ticket_no, coalesce(t.public_title, t.title) AS title, t.status,
+      t.unit_code, t.registered_at, t.closed_at, t.version,
+      l.matter_code, l.person, l.place, l.words, l.weights
     FROM likeness l JOIN ticket t ON t.id = l.ticket_id
     WHERE l.person = :person AND l.ticket_id <> :ticket_id
     ORDER BY l.no DESC LIMIT :most
@@ -389,7 +391,8 @@ _GROUPS = text(
       SELECT head, max(registered_at) AS newest FROM grouped
       GROUP BY head HAVING count(*) > 1
     )
-    SELECT g.head, g.newest, m.id AS ticket_id, m.ticket_no, m.title, m.status, m.unit_code,
+    SELECT g.head, g.newest, m.id AS ticket_id, m.ticket_no,
+      coalesce(m.public_title, m.title) AS title, m.status, m.unit_code,
       m.registered_at, m.version, m.children
     FROM (
       SELECT head, newest FROM groups

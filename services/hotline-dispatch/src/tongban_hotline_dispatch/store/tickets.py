@@ -19,6 +19,7 @@ from sqlalchemy import (
     Text,
     Uuid,
     bindparam,
+    func,
     insert,
     select,
     text,
@@ -64,6 +65,8 @@ ticket = Table(
     Column("matter_code", Text),
     Column("title", Text, nullable=False),
     Column("content", Text, nullable=False),
+    Column("public_title", Text),  # what units and the public see, where it is other words
+    Column("public_content", Text),
     Column("upstream_due_at", _MOMENT),
     Column("statutory_due_at", _MOMENT),
     Column("wants_reply", Boolean, nullable=False),
@@ -136,6 +139,8 @@ _FIXED = {
     "matter_code",
     "title",
     "content",
+    "public_title",
+    "public_content",
     "upstream_due_at",
     "statutory_due_at",
     "wants_reply",
@@ -207,8 +212,14 @@ _JOIN = (
 _QUARANTINE = (
     update(ticket)
     .where(ticket.c.id == bindparam("ticket_id"))
-    .values(title=bindparam("new_title"), content=bindparam("new_content"))
+    .values(
+        title=bindparam("new_title"),
+        content=bindparam("new_content"),
+        public_title=None,
+        public_content=None,
+    )
 )
+SHOWN_TITLE = func.coalesce(ticket.c.public_title, ticket.c.title).label("title")
 
 
 class TicketNotFound(NotFound):
@@ -287,6 +298,16 @@ class Tickets:
         """One child more, or one fewer; no move of the parent."""
         await self._tx.connection.execute(_JOIN, {"ticket_id": parent_id, "by": by})
 
+    async def rewrite(self, rewritten: Ticket) -> None:
+        """The words that are shown; the appeal's own stay."""
+        values = {
+            "public_title": rewritten.public_title,
+            "public_content": rewritten.public_content,
+        }
+        await self._tx.connection.execute(
+            update(ticket).where(ticket.c.id == rewritten.id).values(values)
+        )
+
     async def quarantine(self, hidden: Ticket) -> None:
         """The appeal's own words give way to those that stand for them."""
         values = {"new_title": hidden.appeal.title, "new_content": hidden.appeal.content}
@@ -325,6 +346,8 @@ def ticket_of(row: Row[Any], shares: Iterable[Assignment]) -> Ticket:
         hides_identity=row.hides_identity,
         target_unit=row.target_unit_code,
         recused=frozenset(row.recused or ()),
+        public_title=row.public_title,
+        public_content=row.public_content,
         status=Status(row.status),
         assignments=tuple(shares),
         stage=term_of(row.stage),
@@ -365,6 +388,8 @@ def _values(new: Ticket) -> dict[str, Any]:
         "ticket_matter_code": new.appeal.matter_code,
         "ticket_title": new.appeal.title,
         "ticket_content": new.appeal.content,
+        "ticket_public_title": new.public_title,
+        "ticket_public_content": new.public_content,
         "ticket_upstream_due_at": new.appeal.upstream_due,
         "ticket_statutory_due_at": new.appeal.statutory_due,
         "ticket_wants_reply": new.wants_reply,
