@@ -71,13 +71,20 @@ class Sealer:
         self._index = hashlib.sha256(b"tongban field index v1\n" + secret.encode()).digest()
 
     def seal(self, value: str, *, context: str) -> bytes:
-        nonce = os.urandom(12)
-        return nonce + self._cipher.encrypt(nonce, value.encode(), context.encode())
+        return self.seal_bytes(value.encode(), context=context)
 
     def open(self, sealed: bytes, *, context: str) -> str:
         """Raises SealBroken when the value was altered, moved, or sealed under another secret."""
+        return self.open_bytes(sealed, context=context).decode()
+
+    def seal_bytes(self, value: bytes, *, context: str) -> bytes:
+        nonce = os.urandom(12)
+        return nonce + self._cipher.encrypt(nonce, value, context.encode())
+
+    def open_bytes(self, sealed: bytes, *, context: str) -> bytes:
+        """Raises SealBroken, as `open` does."""
         try:
-            return self._cipher.decrypt(sealed[:12], sealed[12:], context.encode()).decode()
+            return self._cipher.decrypt(sealed[:12], sealed[12:], context.encode())
         except InvalidTag as fault:
             raise SealBroken("加密字段无法解开：密钥不符或数据被改动") from fault
 

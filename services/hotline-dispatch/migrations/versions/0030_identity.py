@@ -1,4 +1,4 @@
-"""Who asks: hidden where wanted, every look on record; whom a ticket is kept from."""
+"""Who asks: hidden where wanted, every look on record; whom a ticket is kept from; its files."""
 
 from alembic import op
 
@@ -6,6 +6,7 @@ revision = "0030"
 down_revision = "0025"
 
 APPEND_ONLY = ("identity_view", "ticket_guard")
+ATTACHMENTS = ("attachment", "attachment_piece", "attachment_content")
 UP = (
     "ALTER TABLE ticket ADD COLUMN hides_identity BOOLEAN DEFAULT false NOT NULL",
     "ALTER TABLE ticket ALTER COLUMN hides_identity DROP DEFAULT",
@@ -32,6 +33,44 @@ UP = (
     )
     """,
     "CREATE INDEX ix_ticket_guard_ticket ON ticket_guard (ticket_id, id)",
+    """
+    CREATE TABLE attachment_content (
+      digest BYTEA NOT NULL,
+      size INTEGER NOT NULL,
+      CONSTRAINT pk_attachment_content PRIMARY KEY (digest)
+    )
+    """,
+    """
+    CREATE TABLE attachment_piece (
+      digest BYTEA NOT NULL,
+      no INTEGER NOT NULL,
+      sealed BYTEA NOT NULL,
+      CONSTRAINT pk_attachment_piece PRIMARY KEY (digest, no),
+      CONSTRAINT fk_attachment_piece_digest_attachment_content FOREIGN KEY(digest)
+        REFERENCES attachment_content (digest)
+    )
+    """,
+    # what is sealed cannot be compressed
+    "ALTER TABLE attachment_piece ALTER COLUMN sealed SET STORAGE EXTERNAL",
+    """
+    CREATE TABLE attachment (
+      id UUID NOT NULL,
+      ticket_id UUID NOT NULL,
+      group_code TEXT NOT NULL,
+      kind TEXT NOT NULL,
+      name BYTEA NOT NULL,
+      digest BYTEA NOT NULL,
+      added_at TIMESTAMP WITH TIME ZONE NOT NULL,
+      added_by TEXT NOT NULL,
+      unit_code TEXT,
+      CONSTRAINT pk_attachment PRIMARY KEY (id),
+      CONSTRAINT fk_attachment_ticket_id_ticket FOREIGN KEY(ticket_id) REFERENCES ticket (id),
+      CONSTRAINT fk_attachment_digest_attachment_content FOREIGN KEY(digest)
+        REFERENCES attachment_content (digest)
+    )
+    """,
+    "CREATE INDEX ix_attachment_ticket ON attachment (ticket_id, added_at, id)",
+    "CREATE INDEX ix_attachment_digest ON attachment (digest)",
     """
     CREATE TABLE identity_view (
       id UUID NOT NULL,
@@ -83,7 +122,7 @@ def upgrade() -> None:
 
 def downgrade() -> None:
     op.execute("SET lock_timeout = '5s'")
-    for table in APPEND_ONLY:
+    for table in (*ATTACHMENTS, *APPEND_ONLY):
         op.execute(f"DROP TABLE {table}")
     op.execute("DROP FUNCTION identity_append_only()")
     for column in (

@@ -2,6 +2,7 @@
 
 from tongban_hotline_dispatch.api import (
     assessment,
+    attachments,
     bulk,
     contact_rounds,
     contacts,
@@ -54,4 +55,5 @@ routers = (
     exclusions.audits,
     identity.router,
     guard.router,
+    attachments.router,
 )

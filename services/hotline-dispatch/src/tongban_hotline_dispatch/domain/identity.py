@@ -29,6 +29,7 @@ class Seen(StrEnum):
     CONTENT = "content"
     REPLY = "reply"
     SUPPLEMENTS = "supplements"
+    ATTACHMENT = "attachment"
 
 
 SEEN_NAMES: Mapping[Seen, str] = {
@@ -40,6 +41,7 @@ SEEN_NAMES: Mapping[Seen, str] = {
     Seen.CONTENT: "诉求原文",
     Seen.REPLY: "答复原文",
     Seen.SUPPLEMENTS: "补充事实原文",
+    Seen.ATTACHMENT: "诉求人提供的附件",
 }
 
 
@@ -49,12 +51,14 @@ class Way(StrEnum):
     TICKET = "ticket"  # one ticket
     EXPORT = "export"  # a list by the file
     EVIDENCE = "evidence"  # 移交公安机关的证据
+    ATTACHMENT = "attachment"  # 诉求人提供的附件
 
 
 WAY_NAMES: Mapping[Way, str] = {
     Way.TICKET: "单件查看",
     Way.EXPORT: "列表导出",
     Way.EVIDENCE: "证据导出",
+    Way.ATTACHMENT: "下载附件",
 }
 
 
@@ -96,6 +100,10 @@ class IdentityRules:
         if found.needs_document and not document_no:
             raise DocumentMissing(f"以“{found.name}”为由查看的，须填写文书编号", reason=reason)
         return found
+
+
+# What a look at one ticket may ask for: an attachment is looked at by itself.
+OF_A_TICKET = tuple(each for each in Seen if each is not Seen.ATTACHMENT)
 
 
 def in_order(fields: Collection[Seen]) -> tuple[Seen, ...]:

@@ -65,16 +65,36 @@ async def look(
     ticket = await locked(tx, step)
     if step.unit is not None and ticket.hides_identity:
         raise IdentityHidden("诉求人要求隐藏身份，须联系的请由热线中心代为联系")
+    view = await _recorded(tx, step, wanted, Way.TICKET, rules, now)
+    person = await Complainants(tx, sealer).of(ticket.id)
+    found = {each: _clear(each, ticket, person) for each in view.fields}
+    if Seen.SUPPLEMENTS in found:
+        found[Seen.SUPPLEMENTS] = await Notes(tx).supplements(ticket.id)
+    return view, found
+
+
+async def look_at_file(
+    tx: Transaction, *, step: Step, wanted: Look, rules: IdentityRules, now: datetime
+) -> View:
+    """A file of somebody who hides says who it is as a name does. Raises UnknownViewReason,
+    DocumentMissing."""
+    rules.check(wanted.reason, wanted.document_no)
+    return await _recorded(tx, step, wanted, Way.ATTACHMENT, rules, now)
+
+
+async def _recorded(
+    tx: Transaction, step: Step, wanted: Look, way: Way, rules: IdentityRules, now: datetime
+) -> View:
     view = View(
         id=new_id(now),
         at=now,
         actor=step.actor,
         unit_code=step.unit,
-        way=Way.TICKET,
+        way=way,
         fields=in_order(wanted.fields),
         reason=wanted.reason,
         policy=rules.label,
-        ticket_id=ticket.id,
+        ticket_id=step.ticket_id,
         document_no=wanted.document_no,
     )
     await Views(tx).add(view)
@@ -82,16 +102,12 @@ async def look(
         tx,
         actor=step.actor,
         action="identity.viewed",
-        subject=str(ticket.id),
+        subject=str(step.ticket_id),
         at=now,
         fields=" ".join(view.fields),
         reason=view.reason,
     )
-    person = await Complainants(tx, sealer).of(ticket.id)
-    found = {each: _clear(each, ticket, person) for each in view.fields}
-    if Seen.SUPPLEMENTS in found:
-        found[Seen.SUPPLEMENTS] = await Notes(tx).supplements(ticket.id)
-    return view, found
+    return view
 
 
 async def note_evidence(
@@ -136,7 +152,7 @@ def _clear(field: Seen, ticket: Ticket, person: Complainant) -> str | None:
             return ticket.appeal.content
         case Seen.REPLY:
             return ticket.reply
-        case Seen.SUPPLEMENTS:
+        case Seen.SUPPLEMENTS | Seen.ATTACHMENT:
             return None
         case _:
             value: str | None = getattr(person, field.value)

@@ -2,6 +2,7 @@
 
 from tongban_hotline_dispatch.pages import (
     assessment,
+    attachments,
     contacts,
     desks,
     dispatcher,
@@ -26,7 +27,9 @@ routers = (
     supervisor.router,
     identity.router,
     guard.router,
+    attachments.router,
     ticket.router,
+    ticket.moves,
     tickets.router,
     contacts.router,
     knowledge.router,

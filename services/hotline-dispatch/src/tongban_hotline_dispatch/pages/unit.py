@@ -13,6 +13,7 @@ from tongban_hotline_dispatch.domain.moves import State, Status
 from tongban_hotline_dispatch.operations import viewer_of
 from tongban_hotline_dispatch.pages.desks import pages
 from tongban_hotline_dispatch.store import desk_lists
+from tongban_hotline_dispatch.store.attachments import counts
 from tongban_hotline_dispatch.store.desk_lists import ShareLine
 
 router = Router(prefix="/hotline/desk/unit")
@@ -48,6 +49,7 @@ async def unit_page(
         "unit_desk.html",
         lines=[_mine(each, now) for each in found],
         counts=await desk_lists.unit_counts(reads, viewer, now),
+        files=await counts(reads, [each.ticket.id for each in found]),
         state=chosen,
         offered=STATES,
         next_cursor=cursor,

@@ -2,6 +2,7 @@
 
 from tongban_hotline_dispatch.store.assessment import AssessmentNotFound, Assessments
 from tongban_hotline_dispatch.store.assignments import assignment
+from tongban_hotline_dispatch.store.attachments import attachment
 from tongban_hotline_dispatch.store.complainants import Complainant, Complainants, complainant
 from tongban_hotline_dispatch.store.contact_rounds import Rounds
 from tongban_hotline_dispatch.store.contacts import Contacts
@@ -46,6 +47,7 @@ __all__ = [
     "UnitNotFound",
     "Units",
     "assignment",
+    "attachment",
     "board_tally",
     "complainant",
     "dispatch_catalogue",
