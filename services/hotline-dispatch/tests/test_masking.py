@@ -16,7 +16,9 @@ import httpx
 import pytest
 
 from tongban_common.privacy import mask_text
+from tongban_common.service import Kit
 from tongban_common.testing import Client, Clock
+from tongban_hotline_dispatch.operations import open311
 from tongban_hotline_dispatch.operations.redaction import shown
 from tongban_hotline_dispatch.store import Complainant
 
@@ -202,6 +204,42 @@ async def test_quarantined_words_leave_no_copy_for_the_public(begun: Begun, hub:
     detail = (await hub.get(f"{TICKETS}/{made['id']}")).json()
     assert "某某" not in detail["content"]
     assert detail["content"] == "（内容已隔离封存）"
+
+
+async def test_open311_tells_the_public_nothing_of_who_hides_is_named_or_complains_of_a_unit(
+    hub: Client, client: Client, kit: Kit, clock: Clock
+) -> None:
+    async with kit.db.transaction() as tx:
+        _, key = await open311.create_key(tx, client="app-a", actor="test", now=clock.now)
+    request = {
+        "api_key": key,
+        "service_code": "street-light",
+        "lat": "26.6470",
+        "long": "106.6302",
+        "address_string": "桂花路12号门前",
+        "attribute[FAULT]": "dark",
+        "first_name": "三丰",
+        "last_name": "张",
+        "phone": "13812345678",
+    }
+
+    async def told(description: str, *, target: str | None = None) -> list[Any]:
+        body = {**request, "description": description}
+        filed = await client.post("/hotline/open311/v2/requests.json", data=body)
+        assert filed.status_code == 200, filed.text
+        number = filed.json()[0]["service_request_id"]
+        if target is not None:
+            lines = (await hub.get(TICKETS)).json()["items"]
+            (ticket_id,) = (each["id"] for each in lines if each["ticket_no"] == number)
+            named = {"unit_code": target, "reason": "核实"}
+            await hub.put(f"{TICKETS}/{ticket_id}/target", json=named)
+        answer = await client.get(f"/hotline/open311/v2/requests/{number}.json")
+        (one,) = answer.json()
+        return [one[name] for name in ("description", "address", "lat", "long")]
+
+    assert (await told("路灯不亮"))[:2] == ["路灯不亮", "桂花路12号门前"]
+    assert await told("我是张三丰，路灯不亮") == [None] * 4
+    assert await told("路灯不亮，街道推诿", target="A3") == [None] * 4
 
 
 @pytest.mark.parametrize(

@@ -9,7 +9,6 @@ APPEND_ONLY = ("identity_view", "ticket_guard")
 ATTACHMENTS = ("attachment", "attachment_piece", "attachment_content")
 UP = (
     "ALTER TABLE ticket ADD COLUMN hides_identity BOOLEAN DEFAULT false NOT NULL",
-    "ALTER TABLE ticket ALTER COLUMN hides_identity DROP DEFAULT",
     # 举报默认隐藏身份, also for what was taken in before
     "UPDATE ticket SET hides_identity = true WHERE appeal_type = 'report'",
     "ALTER TABLE unit ADD COLUMN parent_code TEXT",

@@ -72,7 +72,7 @@ ticket = Table(
     Column("wants_reply", Boolean, nullable=False),
     Column("wants_callback", Boolean, nullable=False),
     Column("has_contact", Boolean, nullable=False),
-    Column("hides_identity", Boolean, nullable=False),
+    Column("hides_identity", Boolean, nullable=False, server_default=text("false")),
     Column("target_unit_code", Text),  # 被诉单位
     Column("recused", ARRAY(Text)),  # 回避: subjects; none where nobody has to
     Column("registered_at", _MOMENT, nullable=False),
