@@ -26,6 +26,7 @@ from tongban_common.clock import new_id
 from tongban_common.db import Database
 from tongban_common.privacy import Sealer
 from tongban_common.working_days import SHANGHAI
+from tongban_hotline_dispatch.domain.guard import Viewer
 from tongban_hotline_dispatch.domain.repeats import LikenessRules, Matter
 from tongban_hotline_dispatch.operations.hot_issues import group
 from tongban_hotline_dispatch.operations.likeness import duplicates
@@ -35,6 +36,7 @@ from tongban_hotline_dispatch.store.likeness_rules import LIKENESS
 from tongban_suite.embedded import EmbeddedPostgres
 
 NOW = datetime(2026, 9, 21, 10, 0, tzinfo=SHANGHAI)
+AGENT = Viewer(subject="a-1")
 TROUBLES = ("路灯不亮", "噪音扰民", "垃圾无人清理", "违规停车", "漏水", "油烟直排", "物业乱收费")
 KINDS = ("小区", "花园", "新城", "路", "街", "广场")
 _BATCH = 5000
@@ -128,10 +130,12 @@ async def _asked(
         for _ in range(_ROUNDS):
             for matter in matters:
                 begun = time.perf_counter()
-                found = await duplicates(reads, matter, rules, now=NOW)
+                found = await duplicates(reads, matter, rules, viewer=AGENT, now=NOW)
                 times.append((time.perf_counter() - begun) * 1000)
                 hits.append(len(found))
-        candidates = [len(await likeness.earlier(reads, matter, rules, NOW)) for matter in matters]
+        candidates = [
+            len(await likeness.earlier(reads, matter, rules, NOW, AGENT)) for matter in matters
+        ]
     begun = time.perf_counter()
     async with db.transaction() as tx:
         grouped = await group(tx, rules, now=NOW)

@@ -172,7 +172,11 @@ async def test_people_and_their_numbers_are_masked_and_in_no_event(
 
     seen = await hub.get(f"{TICKETS}/{made['id']}")
 
-    assert seen.json()["person"] == {"name": "张**", "phone": "138****5678"}
+    assert seen.json()["person"] == {
+        "name": "张**",
+        "phone": "138****5678",
+        "is_hidden": False,
+    }
     assert "138****5678" in seen.json()["content"]
     assert "13812345678" not in seen.text
     async with db.reading() as connection:

@@ -14,6 +14,7 @@ from tongban_common.working_days import Unit as Of
 from tongban_hotline_dispatch import operations, queries
 from tongban_hotline_dispatch.domain.appeal import AppealType
 from tongban_hotline_dispatch.domain.assignment import Reply
+from tongban_hotline_dispatch.domain.guard import Viewer
 from tongban_hotline_dispatch.domain.moves import IllegalMove, Status
 from tongban_hotline_dispatch.domain.ticket import NotYourTicket, Ticket
 from tongban_hotline_dispatch.operations import Step
@@ -164,7 +165,7 @@ async def test_what_is_read_back_is_what_was_saved(kit: Kit, filed: Any) -> None
     replied = await moved(kit, made, "reply", NOW)
 
     async with kit.db.reading() as reads:
-        assert await queries.one(reads, made.id, seen_by=None) == replied
+        assert await queries.one(reads, made.id, seen_by=Viewer(subject="d-1")) == replied
         lines = await queries.history(reads, made.id)
     assert [(line.version, line.status, line.actor) for line in lines] == [
         (1, Status.REGISTERED, "d-1"),

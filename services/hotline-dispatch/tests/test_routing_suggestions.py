@@ -24,10 +24,10 @@ from tongban_hotline_dispatch.domain.classifier import Message
 from tongban_hotline_dispatch.domain.corpus import Corpus
 from tongban_hotline_dispatch.domain.ticket import Ticket
 from tongban_hotline_dispatch.main import commands_of
-from tongban_hotline_dispatch.operations.deciding import without_persons
 from tongban_hotline_dispatch.operations.dispatching import load_dispatch_rules
 from tongban_hotline_dispatch.operations.fitting import Recipe
 from tongban_hotline_dispatch.operations.matters import Load, load_matters
+from tongban_hotline_dispatch.operations.redaction import without_persons
 from tongban_hotline_dispatch.operations.segmenting import dictionary_segment
 from tongban_hotline_dispatch.operations.training import Trained, train
 from tongban_hotline_dispatch.store import routing_decision

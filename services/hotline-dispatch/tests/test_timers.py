@@ -10,6 +10,7 @@ from tongban_common.service import Kit, Service
 from tongban_common.working_days import SHANGHAI, bundled, to_document
 from tongban_hotline_dispatch import operations, queries
 from tongban_hotline_dispatch.domain.assignment import Reply
+from tongban_hotline_dispatch.domain.guard import Viewer
 from tongban_hotline_dispatch.domain.ticket import Ticket
 from tongban_hotline_dispatch.operations import Step
 from tongban_hotline_dispatch.store import assignment
@@ -159,7 +160,7 @@ async def test_a_corrected_notice_moves_open_deadlines_and_says_so(
     assert moved["calendar_version"] == "2026v2"
     assert await about_deadlines(announced) == ["deadline-rescheduled"]
     async with kit.db.reading() as reads:
-        found = await queries.one(reads, signed.id, seen_by=None)
+        found = await queries.one(reads, signed.id, seen_by=Viewer(subject="d-1"))
         imported = await queries.imported_years(reads)
     assert found.version == signed.version
     assert found.reply_term is not None
@@ -181,7 +182,7 @@ async def test_a_settled_ticket_keeps_the_days_it_was_counted_by(
         )
 
     async with kit.db.reading() as reads:
-        found = await queries.one(reads, signed.id, seen_by=None)
+        found = await queries.one(reads, signed.id, seen_by=Viewer(subject="d-1"))
         imported = await queries.imported_years(reads)
         term = (await reads.execute(select(assignment.c.reply_term))).scalar_one()
 

@@ -25,6 +25,7 @@ class UnitChanged(Reading):
     name: str
     level: str
     is_active: bool
+    parent_code: str | None = None
 
 
 class ReviewSubmitted(Reading):
@@ -47,6 +48,7 @@ async def take_unit(tx: Transaction, changed: UnitChanged) -> None:
         name=changed.name,
         level=changed.level,
         is_active=changed.is_active,
+        parent_code=changed.parent_code,
     )
     await Units(tx).keep(unit)
 

@@ -44,6 +44,7 @@ from tongban_hotline_dispatch.store.callback_policy import CALLBACK
 from tongban_hotline_dispatch.store.contacts_rules import CONTACTS
 from tongban_hotline_dispatch.store.desks import DESKS
 from tongban_hotline_dispatch.store.exports import EXPORT
+from tongban_hotline_dispatch.store.identity_policy import IDENTITY
 from tongban_hotline_dispatch.store.knowledge_rules import KNOWLEDGE
 from tongban_hotline_dispatch.store.likeness_rules import LIKENESS
 from tongban_hotline_dispatch.store.open311_policy import OPEN311
@@ -80,6 +81,7 @@ SERVICE = Service(
         UPSTREAM,
         ASSESSMENT,
         CALLBACK,
+        IDENTITY,
     ),
     state=lambda kit: {"suggester": Suggester(kit)},
     furnishing=lambda kit: first_catalogue(kit, now=utc_now()),

@@ -14,6 +14,7 @@ from tongban_common.http import PageRequest
 from tongban_common.privacy import Sealer, mask_name, mask_phone
 from tongban_common.working_days import CalendarYear, parse_year
 from tongban_hotline_dispatch.domain.appeal import AppealType, Urgency
+from tongban_hotline_dispatch.domain.guard import Viewer
 from tongban_hotline_dispatch.domain.moves import Act, Status
 from tongban_hotline_dispatch.domain.ticket import Ticket
 from tongban_hotline_dispatch.store import (
@@ -24,11 +25,13 @@ from tongban_hotline_dispatch.store import (
     unit,
 )
 from tongban_hotline_dispatch.store.complainants import opened
-from tongban_hotline_dispatch.store.tickets import shares_of, ticket_of
+from tongban_hotline_dispatch.store.guard import visible_to
+from tongban_hotline_dispatch.store.tickets import SHOWN_TITLE, shares_of, ticket_of
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Filters:
+    viewer: Viewer
     status: Status | None = None
     unit_code: str | None = None
     is_overdue: bool | None = None  # open and past its due moment, or answered after it
@@ -41,6 +44,7 @@ class TicketLine:
     id: UUID
     ticket_no: str
     title: str
+    clear_title: str  # for who may unmask, and is on record
     appeal_type: AppealType
     urgency: Urgency
     status: Status
@@ -51,6 +55,7 @@ class TicketLine:
     reply_due: datetime | None
     reply_warn_at: datetime | None
     replied_at: datetime | None
+    hides_identity: bool
     version: int
 
     @property
@@ -86,14 +91,16 @@ class HistoryLine:
 class MaskedPerson:
     """What everybody sees of a complainant who is not anonymous."""
 
-    name: str | None
-    phone: str | None
+    name: str | None = None
+    phone: str | None = None
+    is_hidden: bool = False  # from units, altogether
 
 
 _LINE = select(
     ticket.c.id,
     ticket.c.ticket_no,
-    ticket.c.title,
+    SHOWN_TITLE,
+    ticket.c.title.label("clear_title"),
     ticket.c.appeal_type,
     ticket.c.urgency,
     ticket.c.status,
@@ -104,6 +111,7 @@ _LINE = select(
     ticket.c.reply_due_at.label("reply_due"),
     ticket.c.reply_warn_at,
     ticket.c.replied_at,
+    ticket.c.hides_identity,
     ticket.c.version,
 ).select_from(ticket.outerjoin(unit, unit.c.code == ticket.c.unit_code))
 
@@ -113,7 +121,8 @@ async def tickets(
 ) -> Sequence[TicketLine]:
     """Newest first."""
     order = (ticket.c.registered_at, ticket.c.id)
-    statement = _LINE.order_by(*(column.desc() for column in order)).limit(page.limit)
+    statement = _LINE.where(visible_to(filters.viewer))
+    statement = statement.order_by(*(column.desc() for column in order)).limit(page.limit)
     if filters.status is not None:
         statement = statement.where(ticket.c.status == filters.status)
     if filters.unit_code is not None:
@@ -130,20 +139,24 @@ async def tickets(
     return [_line(row) for row in await reads.execute(statement)]
 
 
-async def lines(reads: AsyncConnection, ticket_ids: Sequence[UUID]) -> Sequence[TicketLine]:
-    """In the order of the ids."""
-    rows = await reads.execute(_LINE.where(ticket.c.id.in_(ticket_ids)))
+async def lines(
+    reads: AsyncConnection, ticket_ids: Sequence[UUID], *, seen_by: Viewer
+) -> Sequence[TicketLine]:
+    """In the order of the ids; without those that are kept from who looks."""
+    rows = await reads.execute(_LINE.where(ticket.c.id.in_(ticket_ids), visible_to(seen_by)))
     found = {row.id: _line(row) for row in rows}
     return [found[each] for each in ticket_ids if each in found]
 
 
-async def one(reads: AsyncConnection, ticket_id: UUID, *, seen_by: str | None) -> Ticket:
-    """The ticket as it stands; another unit's is as if it were not there. Raises TicketNotFound."""
-    row = (await reads.execute(select(ticket).where(ticket.c.id == ticket_id))).one_or_none()
+async def one(reads: AsyncConnection, ticket_id: UUID, *, seen_by: Viewer) -> Ticket:
+    """The ticket as it stands; another unit's, and one that is kept from who looks, is as if it
+    were not there. Raises TicketNotFound."""
+    statement = select(ticket).where(ticket.c.id == ticket_id, visible_to(seen_by))
+    row = (await reads.execute(statement)).one_or_none()
     if row is None:
         raise TicketNotFound("没有这个工单")
     found = ticket_of(row, await shares_of(reads, row))
-    if seen_by is not None and not found.is_with(seen_by):
+    if seen_by.unit is not None and not found.is_with(seen_by.unit):
         raise TicketNotFound("没有这个工单")
     return found
 
@@ -179,13 +192,19 @@ async def history(reads: AsyncConnection, ticket_id: UUID) -> Sequence[HistoryLi
     ]
 
 
-async def person(reads: AsyncConnection, ticket_id: UUID, sealer: Sealer) -> MaskedPerson:
-    """Masked for everybody; there is no other view yet."""
-    rows = await reads.execute(select(complainant).where(complainant.c.ticket_id == ticket_id))
-    found = opened(rows.one_or_none(), ticket_id, sealer)
+async def person(
+    reads: AsyncConnection, of: Ticket, sealer: Sealer, *, seen_by: str | None
+) -> MaskedPerson:
+    """Masked for everybody, and hidden from units where the person wants it so. In clear it is seen
+    by operations.identity only, which keeps a record."""
+    if of.hides_identity and seen_by is not None:
+        return MaskedPerson(is_hidden=True)
+    rows = await reads.execute(select(complainant).where(complainant.c.ticket_id == of.id))
+    found = opened(rows.one_or_none(), of.id, sealer)
     return MaskedPerson(
         name=None if found.name is None else mask_name(found.name),
         phone=None if found.phone is None else mask_phone(found.phone),
+        is_hidden=of.hides_identity,
     )
 
 
@@ -208,6 +227,7 @@ def _line(row: Any) -> TicketLine:
         id=row.id,
         ticket_no=row.ticket_no,
         title=row.title,
+        clear_title=row.clear_title,
         appeal_type=AppealType(row.appeal_type),
         urgency=Urgency(row.urgency),
         status=Status(row.status),
@@ -218,5 +238,6 @@ def _line(row: Any) -> TicketLine:
         reply_due=row.reply_due,
         reply_warn_at=row.reply_warn_at,
         replied_at=row.replied_at,
+        hides_identity=row.hides_identity,
         version=row.version,
     )

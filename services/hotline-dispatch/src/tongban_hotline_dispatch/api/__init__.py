@@ -2,6 +2,7 @@
 
 from tongban_hotline_dispatch.api import (
     assessment,
+    attachments,
     bulk,
     callbacks,
     contact_rounds,
@@ -10,7 +11,9 @@ from tongban_hotline_dispatch.api import (
     dispositions,
     exclusions,
     exports,
+    guard,
     hot_issues,
+    identity,
     imports,
     knowledge,
     knowledge_duties,
@@ -58,4 +61,7 @@ routers = (
     upstream.router,
     callbacks.router,
     reappraisals.router,
+    identity.router,
+    guard.router,
+    attachments.router,
 )

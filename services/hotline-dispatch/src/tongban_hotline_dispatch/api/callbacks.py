@@ -17,6 +17,7 @@ from tongban_hotline_dispatch.domain.callback_rules import UnknownCallbackReason
 from tongban_hotline_dispatch.domain.callbacks import NothingToDecide, TooEarlyToCall
 from tongban_hotline_dispatch.domain.closing import AlreadyRated, CallbackNotOpen
 from tongban_hotline_dispatch.domain.process import UnknownReason
+from tongban_hotline_dispatch.operations import viewer_of
 from tongban_hotline_dispatch.operations.callbacks import Answers, CallbackDesk
 from tongban_hotline_dispatch.store import TicketNotFound
 from tongban_hotline_dispatch.store.callback_reads import Task, tasks
@@ -98,7 +99,7 @@ async def queue(
     page: Paged, reads: Reads, now: Now, who: Principal = require("ticket:callback")
 ) -> TasksView:
     """What may be called about by now; the end of the rating period first."""
-    found = await tasks(reads, now=now, after=page.after, most=page.limit)
+    found = await tasks(reads, viewer=viewer_of(who), now=now, after=page.after, most=page.limit)
     last = found[-1] if len(found) == page.limit else None
     return TasksView(
         items=[TaskView.of(each, who.subject) for each in found],

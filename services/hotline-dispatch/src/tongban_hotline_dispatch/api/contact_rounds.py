@@ -14,7 +14,7 @@ from tongban_hotline_dispatch import queries
 from tongban_hotline_dispatch.api.contacts import InForce, TakeRequest
 from tongban_hotline_dispatch.domain.contacts import Change, ContactRole
 from tongban_hotline_dispatch.domain.ticket import NotYourTicket
-from tongban_hotline_dispatch.operations import acts_for, contact_rounds, officers
+from tongban_hotline_dispatch.operations import acts_for, contact_rounds, officers, viewer_of
 from tongban_hotline_dispatch.operations.contact_rounds import NothingToConfirm
 from tongban_hotline_dispatch.operations.contacts import ContactStep, NotYourUnit
 from tongban_hotline_dispatch.operations.officers import NothingInHand
@@ -191,7 +191,7 @@ async def confirm(
 async def officer_of(
     ticket_id: UUID, reads: Reads, who: Principal = require("ticket:read")
 ) -> OfficerView:
-    await queries.one(reads, ticket_id, seen_by=acts_for(who))
+    await queries.one(reads, ticket_id, seen_by=viewer_of(who))
     officer = await stored_officers.officer_of(reads, ticket_id, unit=acts_for(who))
     return OfficerView(ticket_id=ticket_id, officer=officer)
 

@@ -17,6 +17,7 @@ from tongban_common.service import Parts
 from tongban_hotline_dispatch.api.tickets import MOVE_REFUSALS, InForce, TicketId, step_of
 from tongban_hotline_dispatch.api.views import RegisteredView, TicketView
 from tongban_hotline_dispatch.domain.appeal import CHANNEL_NAMES, Channel
+from tongban_hotline_dispatch.domain.guard import AccusedUnit
 from tongban_hotline_dispatch.domain.importing import PHONE
 from tongban_hotline_dispatch.domain.moves import STATUS_NAMES
 from tongban_hotline_dispatch.domain.process import Disposition, UnknownReason
@@ -138,7 +139,7 @@ async def emergency(
 @router.post(
     "/tickets/{ticket_id}/guide",
     summary="派给单位仅供指导，不计入考核",
-    responses=refusals(*MOVE_REFUSALS, UnitNotFound, UnknownReason, NotForGuidance),
+    responses=refusals(*MOVE_REFUSALS, UnitNotFound, UnknownReason, NotForGuidance, AccusedUnit),
 )
 async def guide(
     ticket_id: TicketId,

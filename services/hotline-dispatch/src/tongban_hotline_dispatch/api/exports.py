@@ -9,6 +9,7 @@ from fastapi.responses import StreamingResponse
 from pydantic import BeforeValidator
 
 from tongban_common.auth import NotPermitted, Principal, require
+from tongban_common.clock import utc_now
 from tongban_common.export import PAGE, Column, Export, Format, TooManyRows, download
 from tongban_common.http import Now, PageRequest, Router, refusals
 from tongban_common.privacy import Sealer, Signer, mask_name, mask_phone, mask_text
@@ -17,11 +18,13 @@ from tongban_common.working_days import SHANGHAI
 from tongban_hotline_dispatch import queries
 from tongban_hotline_dispatch.domain.appeal import APPEAL_NAMES, URGENCY_NAMES
 from tongban_hotline_dispatch.domain.moves import STATUS_NAMES, Status
-from tongban_hotline_dispatch.operations import acts_for
+from tongban_hotline_dispatch.operations import viewer_of
 from tongban_hotline_dispatch.operations.exports import Taking, UnknownReason, record_export
+from tongban_hotline_dispatch.operations.identity import note_tickets
 from tongban_hotline_dispatch.queries import Filters, TicketLine
 from tongban_hotline_dispatch.store import Complainant
 from tongban_hotline_dispatch.store.exports import EXPORT, people
+from tongban_hotline_dispatch.store.identity import View
 
 router = Router(prefix="/hotline/v1/exports", tags=["导出"])
 # A form sends what was left open as an empty text.
@@ -76,14 +79,19 @@ async def tickets(
     who: Principal = require("ticket:export"),
 ) -> StreamingResponse:
     policy = await kit.policy(EXPORT).at(now.astimezone(SHANGHAI).date())
-    filters = Filters(status=status, unit_code=acts_for(who) or unit or None, is_overdue=overdue)
-    asked = {name: str(value) for name, value in asdict(filters).items() if value is not None}
+    viewer = viewer_of(who)
+    filters = Filters(
+        viewer=viewer, status=status, unit_code=viewer.unit or unit or None, is_overdue=overdue
+    )
+    told = {name: value for name, value in asdict(filters).items() if name != "viewer"}
+    asked = {name: str(value) for name, value in told.items() if value is not None}
     taking = Taking(who=who, subject="tickets", form=form, filters=asked, reason=reason or None)
-    await record_export(kit, taking, reasons=policy.reasons, now=now)
+    label = f"{policy.name}/{policy.version}"
+    view = await record_export(kit, taking, reasons=policy.reasons, policy=label, now=now)
     export = Export(
         title="工单",
         columns=COLUMNS,
-        read=_Pages(kit, filters, now, is_clear=taking.is_clear).read,
+        read=_Pages(kit, filters, now, view=view, is_of_unit=viewer.unit is not None).read,
         key=lambda row: row.line.key,
         most_rows=policy.most_rows(form),
     )
@@ -93,11 +101,14 @@ async def tickets(
 class _Pages:
     """The list page by page, each over a connection that is given back at once."""
 
-    def __init__(self, kit: Kit, filters: Filters, now: datetime, *, is_clear: bool) -> None:
+    def __init__(
+        self, kit: Kit, filters: Filters, now: datetime, *, view: View | None, is_of_unit: bool
+    ) -> None:
         self._kit = kit
         self._filters = filters
         self._now = now
-        self._is_clear = is_clear
+        self._view = view  # of an export in clear
+        self._is_of_unit = is_of_unit
         self._sealer = Sealer(kit.secret)
         self._signer = Signer(kit.secret, purpose="cursor")
 
@@ -106,11 +117,16 @@ class _Pages:
         async with self._kit.db.reading() as reads:
             lines = await queries.tickets(reads, filters=self._filters, page=page, now=self._now)
             known = await people(reads, [line.id for line in lines], self._sealer)
+        if self._view is not None:
+            now = utc_now()
+            await note_tickets(self._kit, self._view, [line.id for line in lines], now=now)
         return [self._row(line, known.get(line.id, _NOBODY)) for line in lines]
 
     def _row(self, line: TicketLine, person: Complainant) -> _Row:
-        if self._is_clear:
-            title, name, phone = line.title, person.name, person.phone
+        if self._is_of_unit and line.hides_identity:
+            person = _NOBODY
+        if self._view is not None:
+            title, name, phone = line.clear_title, person.name, person.phone
         else:
             title = mask_text(line.title)
             name = None if person.name is None else mask_name(person.name)

@@ -13,7 +13,7 @@ from tongban_common.privacy import mask_text
 from tongban_common.service import Parts
 from tongban_common.working_days import SHANGHAI
 from tongban_hotline_dispatch.domain.moves import Status
-from tongban_hotline_dispatch.operations import hot_issues
+from tongban_hotline_dispatch.operations import hot_issues, viewer_of
 from tongban_hotline_dispatch.operations.hot_issues import HotIssue, HotIssueNotFound
 
 router = Router(prefix="/hotline/v1/hot-issues", tags=["热点"])
@@ -116,10 +116,12 @@ async def read(
 
 @router.get("/{issue_id}/tickets", summary="热点的工单", responses=refusals(HotIssueNotFound))
 async def tickets(
-    issue_id: IssueId, page: Paged, reads: Reads, _: Principal = require("hot_issue:read")
+    issue_id: IssueId, page: Paged, reads: Reads, who: Principal = require("hot_issue:read")
 ) -> MembersView:
     """The newest first, titles masked."""
-    found = await hot_issues.members(reads, issue_id, after=page.after, limit=page.limit)
+    found = await hot_issues.members(
+        reads, issue_id, viewer=viewer_of(who), after=page.after, limit=page.limit
+    )
     last = found[-1] if len(found) == page.limit else None
     return MembersView(
         items=[

@@ -17,7 +17,7 @@ from tongban_hotline_dispatch import queries
 from tongban_hotline_dispatch.api.knowledge import InForce
 from tongban_hotline_dispatch.domain.duties import Duty, DutyKind, DutySettled
 from tongban_hotline_dispatch.domain.ticket import NotYourTicket
-from tongban_hotline_dispatch.operations import acts_for, knowledge, knowledge_duties
+from tongban_hotline_dispatch.operations import acts_for, knowledge, knowledge_duties, viewer_of
 from tongban_hotline_dispatch.operations.knowledge_duties import NewDuty
 from tongban_hotline_dispatch.operations.tickets import Step
 from tongban_hotline_dispatch.store import TicketNotFound, UnitNotFound
@@ -192,7 +192,7 @@ async def attest(
 async def cited(
     ticket_id: UUID, reads: Reads, who: Principal = require("ticket:read")
 ) -> CitationsView:
-    await queries.one(reads, ticket_id, seen_by=acts_for(who))
+    await queries.one(reads, ticket_id, seen_by=viewer_of(who))
     found = await stored.cited_by(reads, ticket_id)
     return CitationsView(
         items=[

@@ -37,7 +37,14 @@ from tongban_hotline_dispatch.domain.repeats import (
     Reason,
 )
 from tongban_hotline_dispatch.domain.ticket import Ticket
-from tongban_hotline_dispatch.operations import Desk, Step, acts_for, hot_issues, likeness
+from tongban_hotline_dispatch.operations import (
+    Desk,
+    Step,
+    acts_for,
+    hot_issues,
+    likeness,
+    viewer_of,
+)
 from tongban_hotline_dispatch.operations.bulk import MOST, Item, one_by_one
 from tongban_hotline_dispatch.operations.likeness import RepeatedEnded, Suggestion
 from tongban_hotline_dispatch.operations.likeness_index import matter_of
@@ -195,7 +202,7 @@ async def duplicates(
     reads: Reads,
     now: Now,
     kit: Parts,
-    _: Principal = require("ticket:register"),
+    who: Principal = require("ticket:register"),
 ) -> list[LikelyView]:
     """Posted, so that phone and address stay out of addresses and logs."""
     rules = await hot_issues.rules_of(kit, now=now)
@@ -207,7 +214,7 @@ async def duplicates(
         rules=rules,
         sealer=Sealer(kit.secret),
     )
-    found = await likeness.duplicates(reads, matter, rules, now=now)
+    found = await likeness.duplicates(reads, matter, rules, viewer=viewer_of(who), now=now)
     no_store(response)
     return [LikelyView.of(each, rules) for each in found]
 
@@ -292,10 +299,12 @@ async def set_votes(
 
 @router.get("/merge-suggestions", summary="建议并单")
 async def merge_suggestions(
-    page: Paged, reads: Reads, _: Principal = require("ticket:assign")
+    page: Paged, reads: Reads, who: Principal = require("ticket:assign")
 ) -> SuggestionsView:
     """Groups of open tickets that are nearly the same, the newest first."""
-    found = await likeness.suggestions(reads, after=page.after, limit=page.limit)
+    found = await likeness.suggestions(
+        reads, viewer=viewer_of(who), after=page.after, limit=page.limit
+    )
     return SuggestionsView(
         items=[SuggestionView.of(each) for each in found],
         next=page.next_cursor(found[-1].key) if len(found) == page.limit else None,
@@ -335,6 +344,8 @@ def registration(body: RegisterRequest, who: Principal, ticket_id: UUID) -> oper
         actor=who.subject,
         wants_reply=body.wants_reply,
         wants_callback=body.wants_callback,
+        target_unit=body.target_unit_code,
+        hides_identity=body.hides_identity,
         lacks_facts=body.lacks_facts,
         disposition=body.disposition,
         line=body.line,

@@ -11,7 +11,7 @@ from tongban_common.http import Reads, Router, refusals
 from tongban_common.privacy import mask_text
 from tongban_common.working_days import SHANGHAI
 from tongban_hotline_dispatch import queries
-from tongban_hotline_dispatch.operations import acts_for
+from tongban_hotline_dispatch.operations import viewer_of
 from tongban_hotline_dispatch.store import TicketNotFound
 from tongban_hotline_dispatch.store import open311_reads as reading
 from tongban_hotline_dispatch.store.open311 import RequestNotFound
@@ -61,7 +61,7 @@ async def of_ticket(
     reads: Reads,
     who: Principal = require("ticket:read"),
 ) -> Open311View:
-    await queries.one(reads, ticket_id, seen_by=acts_for(who))
+    await queries.one(reads, ticket_id, seen_by=viewer_of(who))
     found = await reading.of_ticket(reads, ticket_id)
     return Open311View(
         client=found.client,

@@ -114,7 +114,7 @@ def update(line: ChangeLine, catalogue: Catalogue) -> View:
 def _shown(line: RequestLine, catalogue: Catalogue) -> View:
     """What today's policy withholds is withheld from what was filed before, too."""
     offered = catalogue.services.get(line.service_code)
-    shows = frozenset[Shown]() if offered is None else offered.shows
+    shows = frozenset[Shown]() if offered is None or line.is_private else offered.shows
     has_place = Shown.LOCATION in shows and line.lat is not None and line.long is not None
     address = line.address if Shown.ADDRESS in shows else None
     description = line.description if Shown.DESCRIPTION in shows else None

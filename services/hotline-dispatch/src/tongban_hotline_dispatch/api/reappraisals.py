@@ -40,7 +40,7 @@ from tongban_hotline_dispatch.domain.reappraisal import (
 )
 from tongban_hotline_dispatch.domain.reappraisal_rules import UnknownGround
 from tongban_hotline_dispatch.domain.ticket import NotYourTicket
-from tongban_hotline_dispatch.operations import acts_for, reappraisals
+from tongban_hotline_dispatch.operations import acts_for, reappraisals, viewer_of
 from tongban_hotline_dispatch.operations.reappraisals import Act
 from tongban_hotline_dispatch.store import TicketNotFound
 from tongban_hotline_dispatch.store.callback_reads import ReappraisalLine, one_reappraisal
@@ -226,7 +226,7 @@ async def list_them(
 ) -> ReappraisalPageView:
     """Newest first; a unit its own."""
     found = await listed(
-        reads, unit_code=acts_for(who), state=state, after=page.after, most=page.limit
+        reads, viewer=viewer_of(who), state=state, after=page.after, most=page.limit
     )
     last = found[-1] if len(found) == page.limit else None
     return ReappraisalPageView(
@@ -244,7 +244,7 @@ async def read(
     reads: Reads,
     who: Principal = require("reappraisal:read"),
 ) -> ReappraisalLineView:
-    line = await one_reappraisal(reads, reappraisal_id, seen_by=acts_for(who))
+    line = await one_reappraisal(reads, reappraisal_id, seen_by=viewer_of(who))
     tag(response, line.reappraisal.version)
     return ReappraisalLineView.of_line(line)
 

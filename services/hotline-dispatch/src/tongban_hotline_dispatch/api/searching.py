@@ -15,6 +15,7 @@ from tongban_hotline_dispatch import queries
 from tongban_hotline_dispatch.api.tickets import InForce
 from tongban_hotline_dispatch.api.views import LineView
 from tongban_hotline_dispatch.domain.importing import PHONE
+from tongban_hotline_dispatch.operations import viewer_of
 from tongban_hotline_dispatch.operations.likeness_index import asked_words
 from tongban_hotline_dispatch.store.likeness import phone_key
 from tongban_hotline_dispatch.store.searching import by_number, by_person, by_words
@@ -54,7 +55,7 @@ async def search(
     reads: Reads,
     now: Now,
     kit: Parts,
-    _: Principal = require("ticket:search"),
+    who: Principal = require("ticket:search"),
 ) -> FoundView:
     """By phone: page by page, the newest first. By text: the ones that share most, one page."""
     no_store(response)
@@ -73,5 +74,5 @@ async def search(
     elif body.text is not None and rules.likeness is not None:
         asked = asked_words(body.text, rules.likeness)
         found = list(await by_words(reads, asked, rules.likeness))
-    lines = await queries.lines(reads, found)
+    lines = await queries.lines(reads, found, seen_by=viewer_of(who))
     return FoundView(items=[LineView.of(each, now=now) for each in lines], next=goes_on)

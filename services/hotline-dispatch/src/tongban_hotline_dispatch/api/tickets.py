@@ -41,20 +41,28 @@ from tongban_hotline_dispatch.domain.appeal import Appeal, AppealType, Channel, 
 from tongban_hotline_dispatch.domain.assignment import EmptyReply, Reply
 from tongban_hotline_dispatch.domain.callback import Heard, Mark, Resolved
 from tongban_hotline_dispatch.domain.closing import CallbackDue
+from tongban_hotline_dispatch.domain.guard import AccusedUnit, Recused
 from tongban_hotline_dispatch.domain.importing import PHONE
 from tongban_hotline_dispatch.domain.intake import StrangeDeadline
 from tongban_hotline_dispatch.domain.matters import MatterNotInForce
 from tongban_hotline_dispatch.domain.moves import IllegalMove, Status
 from tongban_hotline_dispatch.domain.process import UnknownReason
 from tongban_hotline_dispatch.domain.ticket import NotYourTicket
-from tongban_hotline_dispatch.operations import Rules, Step, acts_for
+from tongban_hotline_dispatch.operations import Rules, Step, acts_for, viewer_of
 from tongban_hotline_dispatch.store import Complainant, TicketNotFound, UnitNotFound
 from tongban_hotline_dispatch.store.tickets import AlreadyTakenIn
 
 router = Router(prefix="/hotline/v1/tickets", tags=["工单"])
 public = Router(prefix="/hotline/v1/progress", tags=["进度查询"])
 
-MOVE_REFUSALS = (TicketNotFound, IllegalMove, ChangedMeanwhile, IfMatchMissing, NotYourTicket)
+MOVE_REFUSALS = (
+    TicketNotFound,
+    IllegalMove,
+    ChangedMeanwhile,
+    IfMatchMissing,
+    NotYourTicket,
+    Recused,
+)
 Short = Annotated[str, StringConstraints(min_length=1, max_length=500)]
 TicketId = Annotated[UUID, Path(description="工单标识")]
 
@@ -86,6 +94,12 @@ class RegisterRequest(Body):
     person: PersonRequest = PersonRequest()
     wants_reply: bool = True
     wants_callback: bool = True
+    target_unit_code: str | None = Field(
+        default=None, min_length=1, max_length=64, description="被诉单位编码"
+    )
+    hides_identity: bool | None = Field(
+        default=None, description="对承办单位隐藏身份；不说明的，按诉求类型，举报默认隐藏"
+    )
     upstream_due: AwareDatetime | None = Field(default=None, description="上级平台要求的期限")
     statutory_due: AwareDatetime | None = Field(default=None, description="法定期限")
     lacks_facts: bool = Field(default=False, description="要素不全，等待补充")
@@ -157,7 +171,9 @@ class CloseRequest(Body):
     "",
     status_code=201,
     summary="登记诉求",
-    responses=refusals(AlreadyTakenIn, UnknownReason, StrangeDeadline, MatterNotInForce),
+    responses=refusals(
+        AlreadyTakenIn, UnknownReason, StrangeDeadline, MatterNotInForce, UnitNotFound
+    ),
 )
 async def register(
     body: RegisterRequest,
@@ -176,6 +192,8 @@ async def register(
         actor=who.subject,
         wants_reply=body.wants_reply,
         wants_callback=body.wants_callback,
+        target_unit=body.target_unit_code,
+        hides_identity=body.hides_identity,
         lacks_facts=body.lacks_facts,
         disposition=body.disposition,
         line=body.line,
@@ -199,7 +217,10 @@ async def list_tickets(
     overdue: Annotated[bool | None, Query(description="是否超期")] = None,
     who: Principal = require("ticket:read"),
 ) -> PageView:
-    filters = queries.Filters(status=status, unit_code=acts_for(who) or unit, is_overdue=overdue)
+    viewer = viewer_of(who)
+    filters = queries.Filters(
+        viewer=viewer, status=status, unit_code=viewer.unit or unit, is_overdue=overdue
+    )
     found = await queries.tickets(reads, filters=filters, page=page, now=now)
     last = found[-1] if len(found) == page.limit else None
     return PageView(
@@ -217,12 +238,13 @@ async def read(
     kit: Parts,
     who: Principal = require("ticket:read"),
 ) -> TicketDetailView:
-    ticket = await queries.one(reads, ticket_id, seen_by=acts_for(who))
-    person = await queries.person(reads, ticket_id, Sealer(kit.secret))
+    viewer = viewer_of(who)
+    ticket = await queries.one(reads, ticket_id, seen_by=viewer)
+    person = await queries.person(reads, ticket, Sealer(kit.secret), seen_by=viewer.unit)
     tag(response, ticket.version)
     return TicketDetailView(
         **TicketView.of(ticket, now=now).model_dump(),
-        person=PersonView(name=person.name, phone=person.phone),
+        person=PersonView.of(person),
         assignments=[AssignmentView.of(each) for each in ticket.assignments],
     )
 
@@ -231,7 +253,7 @@ async def read(
 async def history(
     ticket_id: TicketId, reads: Reads, who: Principal = require("ticket:read")
 ) -> list[HistoryView]:
-    await queries.one(reads, ticket_id, seen_by=acts_for(who))
+    await queries.one(reads, ticket_id, seen_by=viewer_of(who))
     return [HistoryView.of(line) for line in await queries.history(reads, ticket_id)]
 
 
@@ -239,7 +261,7 @@ async def history(
 async def deadlines(
     ticket_id: TicketId, reads: Reads, kit: Parts, who: Principal = require("ticket:read")
 ) -> list[DeadlineView]:
-    ticket = await queries.one(reads, ticket_id, seen_by=acts_for(who))
+    ticket = await queries.one(reads, ticket_id, seen_by=viewer_of(who))
     calendar = await kit.calendars.current()
     imported = await queries.imported_years(reads)
     return [
@@ -249,7 +271,9 @@ async def deadlines(
 
 
 @router.post(
-    "/{ticket_id}/assign", summary="派单", responses=refusals(*MOVE_REFUSALS, UnitNotFound)
+    "/{ticket_id}/assign",
+    summary="派单",
+    responses=refusals(*MOVE_REFUSALS, UnitNotFound, AccusedUnit),
 )
 async def assign(
     ticket_id: TicketId,

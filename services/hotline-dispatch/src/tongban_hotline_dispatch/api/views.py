@@ -26,6 +26,7 @@ class TicketView(BaseModel):
     content: str
     status: Status
     unit_code: str | None
+    target_unit_code: str | None
     registered_at: AwareDatetime
     assigned_at: AwareDatetime | None
     citizen_due: AwareDatetime | None
@@ -49,10 +50,11 @@ class TicketView(BaseModel):
             appeal_type=appeal.appeal_type,
             urgency=appeal.urgency,
             matter_code=appeal.matter_code,
-            title=mask_text(appeal.title),
-            content=mask_text(appeal.content),
+            title=mask_text(ticket.shown_title),
+            content=mask_text(ticket.shown_content),
             status=ticket.status,
             unit_code=ticket.unit_code,
+            target_unit_code=ticket.target_unit,
             registered_at=ticket.registered_at.astimezone(SHANGHAI),
             assigned_at=_local(ticket.assigned_at),
             citizen_due=_due(ticket.citizen_term),
@@ -75,10 +77,15 @@ class RegisteredView(TicketView):
 
 
 class PersonView(BaseModel):
-    """诉求人, masked."""
+    """诉求人, masked; hidden from units where the person wants it so."""
 
     name: str | None
     phone: str | None
+    is_hidden: bool
+
+    @classmethod
+    def of(cls, person: queries.MaskedPerson) -> "PersonView":
+        return cls(name=person.name, phone=person.phone, is_hidden=person.is_hidden)
 
 
 class AskView(BaseModel):
@@ -266,7 +273,7 @@ class ProgressView(BaseModel):
     def of(cls, ticket: Ticket) -> "ProgressView":
         return cls(
             ticket_no=ticket.ticket_no,
-            title=mask_text(ticket.appeal.title),
+            title=mask_text(ticket.shown_title),
             status=ticket.status,
             registered_at=ticket.registered_at.astimezone(SHANGHAI),
             citizen_due=_due(ticket.citizen_term),

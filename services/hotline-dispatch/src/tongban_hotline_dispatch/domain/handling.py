@@ -29,12 +29,14 @@ class ToUnit:
     level: str
     role: Role = Role.LEAD
     days: int | None = None  # an own limit for a co-unit, within what the lead has left
+    superiors: frozenset[str] = frozenset()  # all that stand above it
 
 
 def assign(
     ticket: Ticket, to: ToUnit, rules: Rules, at: datetime, *, forced: bool = False
 ) -> Ticket:
     """派单: the unit's clock starts. After the policy's number of returns it is by designation."""
+    ticket.check_not_accused(to.code, to.superiors)
     forced = forced or ticket.returns >= rules.process.counts.returns_before_forced
     act = Act.FORCE if forced else Act.ASSIGN
     facts = {"returns": ticket.returns} if forced else {}
@@ -47,6 +49,7 @@ def transfer(ticket: Ticket, to: ToUnit, rules: Rules, at: datetime) -> Ticket:
     """改派: a new unit with a full limit of its own; the citizen's clock goes on."""
     if to.code == ticket.unit_code:
         raise AlreadyAssigned("该工单已由此单位主办")
+    ticket.check_not_accused(to.code, to.superiors)
     deed = Deed(act=Act.TRANSFER, unit_code=to.code, facts={"from_unit": ticket.unit_code})
     cleared = ticket.with_shares(Act.CANCEL, _STOPPED)
     return _given(cleared.moved(deed, Status.ASSIGNED, rules, at), to, rules, at, forced=False)
@@ -145,6 +148,7 @@ def _shared(
 ) -> Ticket:
     if any(each.unit_code == to.code and each.is_live for each in ticket.assignments):
         raise AlreadyAssigned("该单位已承办此工单")
+    ticket.check_not_accused(to.code, to.superiors)
     new = Assignment(
         no=len(ticket.assignments) + 1,
         unit_code=to.code,

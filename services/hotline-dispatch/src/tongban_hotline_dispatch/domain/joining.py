@@ -34,6 +34,8 @@ def merge(ticket: Ticket, parent: Ticket, rules: Rules, at: datetime) -> Ticket:
     check_childless(ticket)
     if parent.id == ticket.id or parent.status not in _JOINABLE:
         raise CannotJoin("主单应为另一件尚未答复的工单", state=parent.status)
+    if parent.target_unit != ticket.target_unit:
+        raise CannotJoin("被诉单位不同的工单不得并单", state=parent.status)
     facts = {"parent_id": str(parent.id)}
     deed = Deed(act=Act.MERGE, unit_code=ticket.unit_code, facts=facts)
     moved = ticket.moved(deed, Status.MERGED, rules, at)

@@ -8,6 +8,7 @@ from tongban_common.working_days import SHANGHAI, Limit, Unit, WorkingCalendar
 from tongban_hotline_dispatch.domain.appeal import Appeal
 from tongban_hotline_dispatch.domain.callback_rules import CallbackBook
 from tongban_hotline_dispatch.domain.deadlines import Facts, Pause, ReplyLimits, ReplyRule, Term
+from tongban_hotline_dispatch.domain.identity import IdentityRules
 from tongban_hotline_dispatch.domain.process import Process
 from tongban_hotline_dispatch.domain.repeats import LikenessRules
 from tongban_hotline_dispatch.domain.supervision_rules import SupervisionRules
@@ -26,6 +27,7 @@ class Rules:
     likeness: LikenessRules | None = None  # None: a matter is not compared with others
     upstream: UpstreamRules | None = None  # None: nothing goes back up
     callback: CallbackBook | None = None
+    identity: IdentityRules | None = None  # None: identity is hidden on request only
 
     def with_one_limit(self, limit: Limit) -> "Rules":
         """The same limit for every matter and both clocks: a policy given by value."""
@@ -33,6 +35,11 @@ class Rules:
         policy = f"one-limit/{limit.amount}-{limit.unit}"
         limits = replace(self.limits, policy=policy, rules=rules, citizen_slack=0)
         return replace(self, limits=limits)
+
+    def hides_identity(self, appeal: Appeal, *, asked: bool | None) -> bool:
+        if self.identity is None:
+            return bool(asked)
+        return self.identity.hides(appeal.appeal_type, asked=asked)
 
     def pinned(self, version: int | None) -> "Rules":
         """With the process as it stood when the ticket was assigned."""

@@ -5,7 +5,7 @@ from its assignment. 12345热线：市民时钟与承办单位时钟分开计算
 process_tables; the commands are in intake, handling, asking, closing and joining.
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from uuid import UUID
@@ -21,6 +21,7 @@ from tongban_hotline_dispatch.domain.assignment import (
 )
 from tongban_hotline_dispatch.domain.callback import Callback, Phase, Suspension
 from tongban_hotline_dispatch.domain.deadlines import Term
+from tongban_hotline_dispatch.domain.guard import Recused, accused
 from tongban_hotline_dispatch.domain.moves import ENDED, Act, State, Status
 from tongban_hotline_dispatch.domain.process import Exemption, Process
 from tongban_hotline_dispatch.domain.process_tables import TICKET
@@ -66,6 +67,11 @@ class Ticket:
     wants_reply: bool = True
     wants_callback: bool = True
     has_contact: bool = False
+    hides_identity: bool = False  # 隐藏身份: from units altogether
+    target_unit: str | None = None  # 被诉单位
+    recused: frozenset[str] = frozenset()  # 回避: subjects of staff
+    public_title: str | None = None  # where units and the public see other words
+    public_content: str | None = None
     status: Status = Status.DRAFT
     assignments: tuple[Assignment, ...] = ()
     stage: Term | None = None  # of the status it is in
@@ -120,6 +126,15 @@ class Ticket:
     def reply(self) -> str | None:
         """What the citizen is told."""
         return self.own_answer if self.answer is None else self.answer.public
+
+    @property
+    def shown_title(self) -> str:
+        """What everybody sees, numbers masked besides; the original is looked at for a reason."""
+        return self.appeal.title if self.public_title is None else self.public_title
+
+    @property
+    def shown_content(self) -> str:
+        return self.appeal.content if self.public_content is None else self.public_content
 
     @property
     def is_assessable(self) -> bool:
@@ -178,6 +193,19 @@ class Ticket:
         """Raises NotYourTicket when a unit acts on a ticket that is not assigned to it."""
         if unit is not None and not self.is_with(unit):
             raise NotYourTicket("该工单未派给本单位")
+
+    def check_not_recused(self, actor: str) -> None:
+        """Raises Recused."""
+        if actor in self.recused:
+            raise Recused("您已回避此工单，不能查看和办理")
+
+    def check_not_accused(self, unit: str, superiors: Collection[str]) -> None:
+        """A unit gets nothing that is about itself or one above it. Raises AccusedUnit."""
+        if self.target_unit is not None and self.target_unit in {unit, *superiors}:
+            raise accused(unit, self.target_unit)
+
+    def with_target(self, unit: str | None) -> "Ticket":
+        return replace(self, target_unit=unit)
 
     def is_with(self, unit: str) -> bool:
         return any(each.unit_code == unit and each.is_live for each in self.assignments)

@@ -1,7 +1,7 @@
 """The use cases of the hotline: a ticket's moves, its clocks, and tickets by the file."""
 
 from tongban_hotline_dispatch.domain.rules import Rules
-from tongban_hotline_dispatch.operations.access import acts_for
+from tongban_hotline_dispatch.operations.access import acts_for, viewer_of
 from tongban_hotline_dispatch.operations.deadlines import (
     due_of,
     lock_ticket,
@@ -44,5 +44,6 @@ __all__ = [
     "reschedule",
     "rules_at",
     "sign",
+    "viewer_of",
     "warn",
 ]

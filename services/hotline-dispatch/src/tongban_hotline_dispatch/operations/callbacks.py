@@ -13,6 +13,7 @@ from tongban_hotline_dispatch.domain.ticket import Ticket
 from tongban_hotline_dispatch.operations.performing import (
     Command,
     Step,
+    locked,
     perform,
     rules_at,
     settle,
@@ -59,6 +60,7 @@ class CallbackDesk:
 
     async def take(self) -> None:
         """领取: for a while the task is theirs."""
+        await locked(self._tx, self._step)
         minutes = 0 if self._rules.callback is None else self._rules.callback.current.lease_minutes
         await Callbacks(self._tx).take(
             self._step.ticket_id, self._step.actor, now=self._now, lease_minutes=minutes

@@ -1,6 +1,5 @@
 """What a person made of a suggestion: confirmed or corrected, kept masked, to learn from."""
 
-import re
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from decimal import Decimal
@@ -11,22 +10,18 @@ import orjson
 from tongban_common.clock import new_id
 from tongban_common.db import Transaction
 from tongban_common.errors import RuleViolation
-from tongban_common.privacy import Sealer, Signer, mask_text
+from tongban_common.privacy import Sealer, Signer
 from tongban_common.working_days import SHANGHAI
 from tongban_hotline_dispatch.domain.matters import Matter, MatterNotFound
 from tongban_hotline_dispatch.domain.suggesting import Source
 from tongban_hotline_dispatch.operations.matters import matter_in_force
+from tongban_hotline_dispatch.operations.redaction import without_persons
 from tongban_hotline_dispatch.operations.suggesting import Suggested
 from tongban_hotline_dispatch.store import Tickets, Units
 from tongban_hotline_dispatch.store.matters import matter_in, matter_version_at
 from tongban_hotline_dispatch.store.routing import Decision, Decisions, Proposed, complainant_name
 
 _PURPOSE = "routing suggestion"
-# 我叫张三、联系人：李四：what people write before a name
-_NAMED = re.compile(
-    r"((?:我|本人|户主|当事人|联系人|姓名)(?:名?叫|姓名是|[:：]\s*))([\u4e00-\u9fff]{2,3})(?=[，,。、；;\s（(]|$)"
-)
-_HIDDEN = "某某"
 
 
 class BadSuggestion(RuleViolation):
@@ -96,10 +91,12 @@ async def decide(
     if choice.matter_code is None and choice.unit_code is None:
         raise NothingChosen("请选择事项或承办单位")
     ticket = await Tickets(tx).get(choice.ticket_id)
+    ticket.check_not_recused(choice.actor)
     today = now.astimezone(SHANGHAI).date()
     matter = await matter_in_force(tx, code=choice.matter_code, on=today)
     if choice.unit_code is not None:
-        await Units(tx).active(choice.unit_code)
+        _, superiors = await Units(tx).active_with_superiors(choice.unit_code)
+        ticket.check_not_accused(choice.unit_code, superiors)
     version = await matter_version_at(tx.connection, today)
     name = await complainant_name(tx, ticket.id, sealer)
     made = Decision(
@@ -139,10 +136,3 @@ async def _is_correction(
     except MatterNotFound:
         return True
     return matter.path[: len(head)] != head
-
-
-def without_persons(text: str, name: str | None) -> str:
-    """Numbers masked, the complainant's name hidden, and names that people give of themselves."""
-    if name and len(name) > 1:
-        text = text.replace(name, _HIDDEN)
-    return _NAMED.sub(rf"\1{_HIDDEN}", mask_text(text))

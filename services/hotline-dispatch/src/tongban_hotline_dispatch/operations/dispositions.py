@@ -13,15 +13,16 @@ from tongban_common.privacy import Sealer
 from tongban_common.service import Kit
 from tongban_hotline_dispatch.domain import handling
 from tongban_hotline_dispatch.domain.appeal import Appeal, AppealType, Channel, Urgency
-from tongban_hotline_dispatch.domain.handling import ToUnit
 from tongban_hotline_dispatch.domain.process import Disposition
 from tongban_hotline_dispatch.domain.rules import Rules
 from tongban_hotline_dispatch.domain.ticket import Ticket
 from tongban_hotline_dispatch.events.dispositions import TicketGuided
+from tongban_hotline_dispatch.operations.guard import named_unit, or_propose
 from tongban_hotline_dispatch.operations.hot_issues import rules_of
+from tongban_hotline_dispatch.operations.identity import note_evidence
 from tongban_hotline_dispatch.operations.performing import Step, perform
 from tongban_hotline_dispatch.operations.tickets import Registration, new_query_code, register
-from tongban_hotline_dispatch.store import Complainant, Units
+from tongban_hotline_dispatch.store import Complainant
 from tongban_hotline_dispatch.store import evidence as store
 from tongban_hotline_dispatch.store.evidence import Evidence
 from tongban_hotline_dispatch.store.likeness import phone_key
@@ -62,16 +63,16 @@ async def guide(
     """仅供指导: the unit advises the person; nothing is assessed. Raises NotForGuidance."""
     if not given.may_guide:
         raise NotForGuidance(f"{given.name}不派单")
-    unit = await Units(tx).active(unit_code)
-    to = ToUnit(code=unit.code, level=unit.level)
+    to = await named_unit(tx, unit_code)
 
     def command(ticket: Ticket, rules: Rules, at: datetime) -> Ticket:
         return replace(handling.assign(ticket, to, rules, at), disposition=given.code)
 
-    ticket = await perform(tx, step=step, command=command, rules=rules, now=now)
+    doing = perform(tx, step=step, command=command, rules=rules, now=now)
+    ticket = await or_propose(tx, doing, rules)
     tx.publish(
         TicketGuided(
-            occurred_at=now, ticket_id=ticket.id, unit_code=unit.code, disposition=given.code
+            occurred_at=now, ticket_id=ticket.id, unit_code=to.code, disposition=given.code
         )
     )
     return ticket
@@ -142,4 +143,5 @@ async def evidence(
             tickets=str(len(rows)),
             digest=digest,
         )
+        await note_evidence(tx, taken=rows, about=ticket_id, actor=actor, reason=reason, now=now)
     return Pack(rows=rows, digest=digest)

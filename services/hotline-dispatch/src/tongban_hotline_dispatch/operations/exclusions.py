@@ -56,6 +56,7 @@ async def propose(
     """
     exclusions.check_proposal(given.reason, given.grounds, standard)
     ticket = await Tickets(tx).get(given.ticket_id)
+    ticket.check_not_recused(by.subject)
     if not any(
         each.unit_code == given.unit_code and each.role is Role.LEAD for each in ticket.assignments
     ):

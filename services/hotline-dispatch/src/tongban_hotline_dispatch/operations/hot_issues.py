@@ -10,6 +10,7 @@ from tongban_common.errors import NotFound
 from tongban_common.service import Kit
 from tongban_common.timers import Due, arm
 from tongban_common.working_days import SHANGHAI
+from tongban_hotline_dispatch.domain.guard import Viewer
 from tongban_hotline_dispatch.domain.hot_issues import (
     Counted,
     Entry,
@@ -144,11 +145,16 @@ async def one(
 
 
 async def members(
-    reads: Connection, issue_id: UUID, *, after: tuple[object, ...] | None, limit: int
+    reads: Connection,
+    issue_id: UUID,
+    *,
+    viewer: Viewer,
+    after: tuple[object, ...] | None,
+    limit: int,
 ) -> Sequence[store.Member]:
     """The newest first. Raises HotIssueNotFound."""
     lasting = await _lasting(reads, issue_id)
-    return await store.tickets_of(reads, lasting, after, limit)
+    return await store.tickets_of(reads, lasting, viewer, after, limit)
 
 
 def page_of(

@@ -161,6 +161,7 @@ async def report_error(
 async def cite(tx: Transaction, *, step: Step, items: list[UUID], now: datetime) -> None:
     """The versions in force of these items are what the ticket's answer is based on."""
     ticket = await Tickets(tx).get(step.ticket_id)
+    ticket.check_not_recused(step.actor)
     ticket.check_unit(step.unit)
     duties = Duties(tx)
     numbers = await duties.public_numbers(items)

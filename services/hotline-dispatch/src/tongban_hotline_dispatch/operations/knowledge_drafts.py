@@ -53,9 +53,9 @@ async def make_draft(tx: Transaction, ticket: Ticket, due: Due, *, kit: Kit) -> 
 
 def _body(ticket: Ticket, unit_code: str, reply: str, rules: KnowledgeRules) -> Body:
     """Numbers inside the citizen's words are masked before anybody edits them."""
-    question, answer = mask_text(ticket.appeal.content), mask_text(reply)
+    question, answer = mask_text(ticket.shown_content), mask_text(reply)
     return Body(
-        title=mask_text(ticket.appeal.title).strip()[: rules.bounds.title],
+        title=mask_text(ticket.shown_title).strip()[: rules.bounds.title],
         content=f"问：{question}\n\n答：{answer}"[: rules.bounds.content],
         unit_code=unit_code,
         category=rules.draft_category,

@@ -9,6 +9,7 @@ from tongban_common.db import Transaction
 from tongban_common.errors import Conflict
 from tongban_common.privacy import Sealer
 from tongban_hotline_dispatch.domain import intake
+from tongban_hotline_dispatch.domain.guard import Viewer
 from tongban_hotline_dispatch.domain.moves import Act, Status
 from tongban_hotline_dispatch.domain.repeats import (
     Likely,
@@ -62,10 +63,10 @@ class Filed:
 
 
 async def duplicates(
-    reads: Connection, matter: Matter, rules: LikenessRules, *, now: datetime
+    reads: Connection, matter: Matter, rules: LikenessRules, *, viewer: Viewer, now: datetime
 ) -> list[Likely]:
     """Earlier tickets that may be about the same, each with its reasons."""
-    found = await store.earlier(reads, matter, rules, now)
+    found = await store.earlier(reads, matter, rules, now, viewer)
     judged = (judge(matter, each, rules, now) for each in found)
     return ranked([each for each in judged if each is not None], rules)
 
@@ -141,7 +142,9 @@ async def _known(
     if matter.person is None or new.disposition is not None:
         return None
     await Likenesses(tx, likeness).hold_person(matter.person)
-    likely: Sequence[Likely] = await duplicates(tx.connection, matter, likeness, now=now)
+    likely: Sequence[Likely] = await duplicates(
+        tx.connection, matter, likeness, viewer=Viewer(subject=new.actor), now=now
+    )
     return next((each for each in likely if is_repeat(each)), None)
 
 
@@ -190,9 +193,9 @@ class Suggestion:
 
 
 async def suggestions(
-    reads: Connection, *, after: tuple[object, ...] | None, limit: int
+    reads: Connection, *, viewer: Viewer, after: tuple[object, ...] | None, limit: int
 ) -> list[Suggestion]:
-    found = await store.groups(reads, statuses=MERGEABLE, after=after, limit=limit)
+    found = await store.groups(reads, statuses=MERGEABLE, viewer=viewer, after=after, limit=limit)
     return [_suggestion(each) for each in found]
 
 

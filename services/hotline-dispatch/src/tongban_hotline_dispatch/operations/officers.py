@@ -4,8 +4,7 @@ from datetime import datetime
 
 from tongban_common.db import Transaction
 from tongban_common.errors import Conflict
-from tongban_hotline_dispatch.operations.tickets import Step
-from tongban_hotline_dispatch.store import Tickets
+from tongban_hotline_dispatch.operations.performing import Step, locked
 from tongban_hotline_dispatch.store.officers import SETTLED, Officers, Share
 
 
@@ -18,8 +17,8 @@ async def take_in_hand(tx: Transaction, *, step: Step, officer: str, now: dateti
 
     Raises NotYourTicket, NothingInHand.
     """
-    ticket = await Tickets(tx).get(step.ticket_id)
-    ticket.check_unit(step.unit)
+    ticket = await locked(tx, step)
+    ticket.check_not_recused(officer)
     if ticket.lead is None and step.unit is None:
         raise NothingInHand("该工单没有在办的承办单位")
     share = ticket.share_of(step.unit)

@@ -17,7 +17,7 @@ from tongban_hotline_dispatch.domain.callback_rules import CallbackBook
 from tongban_hotline_dispatch.domain.deadlines import Term
 from tongban_hotline_dispatch.domain.moves import Status
 from tongban_hotline_dispatch.domain.rules import Rules
-from tongban_hotline_dispatch.domain.ticket import OF_TICKET, Running, Ticket
+from tongban_hotline_dispatch.domain.ticket import OF_TICKET, NotYourTicket, Running, Ticket
 from tongban_hotline_dispatch.events.tickets import (
     DeadlineMissed,
 )
@@ -28,6 +28,8 @@ from tongban_hotline_dispatch.operations.supervision_issuing import LADDER, take
 from tongban_hotline_dispatch.store import Tickets
 from tongban_hotline_dispatch.store.callback_policy import CALLBACK
 from tongban_hotline_dispatch.store.callbacks import Callbacks
+from tongban_hotline_dispatch.store.guard import is_below
+from tongban_hotline_dispatch.store.identity_policy import IDENTITY
 from tongban_hotline_dispatch.store.likeness_rules import LIKENESS
 from tongban_hotline_dispatch.store.policies import LIMITS
 from tongban_hotline_dispatch.store.process import PROCESS
@@ -68,6 +70,7 @@ async def rules_at(kit: Kit, *, now: datetime) -> Rules:
         likeness=(await kit.policy(LIKENESS).at(day)).rules,
         upstream=(await kit.policy(UPSTREAM).at(day)).rules,
         callback=await _callback_rules(kit, day),
+        identity=(await kit.policy(IDENTITY).at(day)).rules,
     )
 
 
@@ -87,12 +90,20 @@ async def perform(
 
 
 async def locked(tx: Transaction, step: Step) -> Ticket:
-    """The ticket, held by this transaction. Raises NotYourTicket, ChangedMeanwhile."""
+    """The ticket, held by this transaction. Raises NotYourTicket, Recused, ChangedMeanwhile."""
     ticket = await Tickets(tx).get(step.ticket_id)
+    ticket.check_not_recused(step.actor)
     ticket.check_unit(step.unit)
+    if step.unit is not None and await _is_accused(tx, step.unit, ticket):
+        raise NotYourTicket("该工单未派给本单位")
     if step.seen_version is not None:
         check_version(expected=step.seen_version, actual=ticket.version)
     return ticket
+
+
+async def _is_accused(tx: Transaction, unit: str, ticket: Ticket) -> bool:
+    target = ticket.target_unit
+    return target is not None and await is_below(tx.connection, unit, target)
 
 
 async def settle(

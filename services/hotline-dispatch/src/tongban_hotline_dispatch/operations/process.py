@@ -16,9 +16,10 @@ from tongban_hotline_dispatch.domain.process import Disposition
 from tongban_hotline_dispatch.domain.rules import Rules
 from tongban_hotline_dispatch.domain.ticket import Ticket
 from tongban_hotline_dispatch.operations import likeness_index
+from tongban_hotline_dispatch.operations.guard import named_unit, or_propose
 from tongban_hotline_dispatch.operations.performing import Command, Step, perform
 from tongban_hotline_dispatch.operations.tickets import hidden, note_routing
-from tongban_hotline_dispatch.store import Note, NoteKind, Notes, Tickets, Units
+from tongban_hotline_dispatch.store import Note, NoteKind, Notes, Tickets
 
 
 class Desk:
@@ -133,6 +134,7 @@ class Desk:
         """The parent is locked before its child, here as wherever both are."""
         tickets = Tickets(self._tx)
         parent = await tickets.get(parent_id)
+        parent.check_not_recused(self._step.actor)
         ticket = await self._perform(lambda t, rules, at: joining.merge(t, parent, rules, at))
         await tickets.join(parent_id, by=1)
         return ticket
@@ -147,9 +149,10 @@ class Desk:
         return ticket
 
     async def _perform(self, command: Command) -> Ticket:
-        return await perform(
+        doing = perform(
             self._tx, step=self._step, command=command, rules=self._rules, now=self._now
         )
+        return await or_propose(self._tx, doing, self._rules)
 
     async def _told(self, ticket: Ticket, given: Disposition, sealer: Sealer) -> None:
         """The words given are kept; secret content is taken out of sight."""
@@ -159,8 +162,7 @@ class Desk:
             await likeness_index.forget(self._tx, ticket.id, self._rules)
 
     async def _unit(self, code: str, role: Role = Role.LEAD, days: int | None = None) -> ToUnit:
-        unit = await Units(self._tx).active(code)
-        return ToUnit(code=unit.code, level=unit.level, role=role, days=days)
+        return await named_unit(self._tx, code, role=role, days=days)
 
     async def _note(self, ticket: Ticket, kind: NoteKind, words: str) -> None:
         note = Note(
@@ -178,4 +180,5 @@ def asking_one(ticket: Ticket, decision: Decision) -> int:
 
 
 def _hidden(ticket: Ticket) -> Ticket:
-    return replace(ticket, appeal=hidden(ticket.appeal))
+    appeal = hidden(ticket.appeal)
+    return replace(ticket, appeal=appeal, public_title=None, public_content=None)

@@ -12,11 +12,11 @@ from tongban_hotline_dispatch.domain import closing, handling, intake
 from tongban_hotline_dispatch.domain.appeal import Appeal
 from tongban_hotline_dispatch.domain.assignment import Reply
 from tongban_hotline_dispatch.domain.callback import Heard
-from tongban_hotline_dispatch.domain.handling import ToUnit
 from tongban_hotline_dispatch.domain.process import Disposition
 from tongban_hotline_dispatch.domain.rules import Rules
 from tongban_hotline_dispatch.domain.ticket import Ticket
 from tongban_hotline_dispatch.operations import likeness_index
+from tongban_hotline_dispatch.operations.guard import named_unit, or_propose
 from tongban_hotline_dispatch.operations.matters import matter_in_force
 from tongban_hotline_dispatch.operations.performing import (
     Step,
@@ -25,6 +25,7 @@ from tongban_hotline_dispatch.operations.performing import (
     rules_at,
     wind,
 )
+from tongban_hotline_dispatch.operations.redaction import redacted
 from tongban_hotline_dispatch.operations.reporting_up import report_up
 from tongban_hotline_dispatch.store import (
     Complainant,
@@ -63,6 +64,8 @@ class Registration:
     actor: str
     wants_reply: bool = True
     wants_callback: bool = True
+    target_unit: str | None = None  # 被诉单位
+    hides_identity: bool | None = None  # None: as the type of the appeal has it
     lacks_facts: bool = False  # 待补充
     disposition: str | None = None  # 引导: known at once
     line: str | None = None  # 紧急警情: to which line it was handed over
@@ -80,6 +83,8 @@ async def register(
     intake.check_deadlines(new.appeal, now)
     await matter_in_force(tx, code=new.appeal.matter_code, on=now.astimezone(SHANGHAI).date())
     tickets = Tickets(tx)
+    if new.target_unit is not None:
+        await Units(tx).known(new.target_unit)
     given = None if new.disposition is None else rules.process.disposition(new.disposition)
     draft = Ticket(
         id=new.ticket_id,
@@ -90,7 +95,11 @@ async def register(
         wants_reply=new.wants_reply,
         wants_callback=new.wants_callback,
         has_contact=bool(new.person.phone),
+        target_unit=new.target_unit,
+        hides_identity=rules.hides_identity(new.appeal, asked=new.hides_identity),
     )
+    if given is None or not given.is_sealed:
+        draft = redacted(draft, new.person)
     ticket = _taken_in(draft, new, given, rules, now)
     await tickets.add(ticket, Move(actor=new.actor, at=now))
     await Complainants(tx, sealer).add(ticket.id, new.person)
@@ -114,13 +123,13 @@ async def assign(
     forced: bool = False,
 ) -> Ticket:
     """派单: give the ticket to one unit and tell the other services when its reply is due."""
-    unit = await Units(tx).active(unit_code)
-    to = ToUnit(code=unit.code, level=unit.level)
+    to = await named_unit(tx, unit_code)
 
     def command(ticket: Ticket, rules: Rules, at: datetime) -> Ticket:
         return handling.assign(ticket, to, rules, at, forced=forced)
 
-    return await perform(tx, step=step, command=command, rules=rules, now=now)
+    doing = perform(tx, step=step, command=command, rules=rules, now=now)
+    return await or_propose(tx, doing, rules)
 
 
 async def sign(tx: Transaction, *, step: Step, rules: Rules, now: datetime) -> Ticket:

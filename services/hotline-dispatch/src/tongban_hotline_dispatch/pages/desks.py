@@ -19,7 +19,8 @@ from tongban_hotline_dispatch.domain.appeal import APPEAL_NAMES, CHANNEL_NAMES, 
 from tongban_hotline_dispatch.domain.assignment import AskKind, Role
 from tongban_hotline_dispatch.domain.desks import LIGHT_NAMES, Lamp, lamp, warn_point
 from tongban_hotline_dispatch.domain.moves import STATE_NAMES, STATUS_NAMES, Status
-from tongban_hotline_dispatch.operations import acts_for
+from tongban_hotline_dispatch.operations import viewer_of
+from tongban_hotline_dispatch.store import TicketNotFound
 from tongban_hotline_dispatch.store.desk_lists import QueueLine, id_of
 from tongban_hotline_dispatch.store.desks import DESKS, DesksPolicy
 
@@ -49,6 +50,7 @@ _DESKS = (
     ("/hotline/desk/board", "监督台", "ticket:board"),
     ("/hotline/tickets", "全部工单", "ticket:read"),
     ("/hotline/import", "批量导入", "ticket:import"),
+    ("/hotline/identity-views", "查看记录", "identity:audit"),
 )
 
 
@@ -132,9 +134,11 @@ async def find(
     """By the whole number: of another unit's ticket nothing is told, not even that it is there."""
     found = await id_of(reads, no.strip())
     if found is not None:
-        ticket = await queries.one(reads, found, seen_by=None)
-        unit = acts_for(who)
-        if unit is None or ticket.is_with(unit):
+        try:
+            await queries.one(reads, found, seen_by=viewer_of(who))
+        except TicketNotFound:
+            pass
+        else:
             return RedirectResponse(f"/hotline/tickets/{found}", status_code=303)
     return pages.render(request, "desks_not_found.html", status=404, number=no.strip())
 

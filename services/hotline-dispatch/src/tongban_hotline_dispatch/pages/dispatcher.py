@@ -21,7 +21,7 @@ from tongban_hotline_dispatch.domain.assignment import AskKind
 from tongban_hotline_dispatch.domain.desks import Lamp, lamp
 from tongban_hotline_dispatch.domain.moves import Status
 from tongban_hotline_dispatch.domain.ticket import Ticket
-from tongban_hotline_dispatch.operations import Desk, Rules, Step
+from tongban_hotline_dispatch.operations import Desk, Rules, Step, viewer_of
 from tongban_hotline_dispatch.operations.bulk import MOST, Item, one_by_one
 from tongban_hotline_dispatch.pages.desks import (
     Lit,
@@ -123,6 +123,7 @@ def _chosen(
     if not works_at_dispatch(who) or (tab and tab not in mine):
         raise NotPermitted("您没有办理此操作的权限")
     narrow = Narrow(
+        viewer=viewer_of(who),
         unit_code=unit or None,
         appeal_type=AppealType(type_) if type_ in set(AppealType) else None,
         urgency=Urgency(urgency) if urgency in set(Urgency) else None,
@@ -186,7 +187,7 @@ async def bulk(
     picked = _picked(pick)
     async with kit.db.reading() as reads:
         named = await desk_lists.named_by_returning(reads, list(picked))
-        brief = await desk_lists.briefly(reads, list(picked))
+        brief = await desk_lists.briefly(reads, list(picked), viewer_of(who))
     items = [
         Item(ticket_id=ticket_id, wanted=(version, _to(unit_code, named.get(ticket_id))))
         for ticket_id, version in picked.items()
@@ -284,7 +285,7 @@ async def _lit(
 async def _asked(reads: Reads, who: Principal, page: PageRequest, now: datetime) -> list[Asked]:
     """Everything that waits, to be seen by all who decide something."""
     mine = _decided_by(who)
-    found = await desk_lists.asks(reads, mine, after=page.after, most=page.limit)
+    found = await desk_lists.asks(reads, mine, viewer_of(who), after=page.after, most=page.limit)
     return [
         Asked(each, lamp(each.ask.term.due_at, None, now), each.ask.kind in mine) for each in found
     ]

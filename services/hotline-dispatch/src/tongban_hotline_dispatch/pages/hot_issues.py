@@ -14,7 +14,7 @@ from tongban_common.service import Parts
 from tongban_common.web import templates
 from tongban_hotline_dispatch import queries
 from tongban_hotline_dispatch.domain.moves import STATUS_NAMES
-from tongban_hotline_dispatch.operations import hot_issues
+from tongban_hotline_dispatch.operations import hot_issues, viewer_of
 
 router = Router(prefix="/hotline")
 pages = templates("tongban_hotline_dispatch")
@@ -55,11 +55,13 @@ async def hot_issue_page(
     reads: Reads,
     now: Now,
     kit: Parts,
-    _: Principal = require("hot_issue:read"),
+    who: Principal = require("hot_issue:read"),
 ) -> HTMLResponse:
     rules = await hot_issues.rules_of(kit, now=now)
     found = await hot_issues.one(reads, issue_id, rules, now=now)
-    tickets = await hot_issues.members(reads, issue_id, after=page.after, limit=page.limit)
+    tickets = await hot_issues.members(
+        reads, issue_id, viewer=viewer_of(who), after=page.after, limit=page.limit
+    )
     last = tickets[-1] if len(tickets) == page.limit else None
     return pages.render(
         request,

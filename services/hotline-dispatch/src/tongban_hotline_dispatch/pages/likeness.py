@@ -13,9 +13,10 @@ from tongban_common.privacy import mask_text
 from tongban_common.service import Parts
 from tongban_common.web import templates
 from tongban_hotline_dispatch import operations
+from tongban_hotline_dispatch.domain.guard import Viewer
 from tongban_hotline_dispatch.domain.moves import STATUS_NAMES
 from tongban_hotline_dispatch.domain.ticket import Ticket
-from tongban_hotline_dispatch.operations import Desk, Rules, Step, acts_for, likeness
+from tongban_hotline_dispatch.operations import Desk, Rules, Step, acts_for, likeness, viewer_of
 from tongban_hotline_dispatch.operations.bulk import MOST, Item, Outcome, one_by_one
 from tongban_hotline_dispatch.store.likeness import Connection
 
@@ -34,9 +35,9 @@ InForce = Annotated[Rules, Depends(_rules_in_force)]
 
 @router.get("/merge-suggestions", response_class=HTMLResponse, include_in_schema=False)
 async def suggestion_list(
-    request: Request, page: Paged, reads: Reads, _: Principal = require("ticket:assign")
+    request: Request, page: Paged, reads: Reads, who: Principal = require("ticket:assign")
 ) -> HTMLResponse:
-    return await _shown(request, page, reads)
+    return await _shown(request, page, reads, viewer_of(who))
 
 
 @router.post("/merge-suggestions", response_class=HTMLResponse, include_in_schema=False)
@@ -57,13 +58,17 @@ async def join(
 
     items = [Item(ticket_id=each, wanted=None) for each in child]
     done = await one_by_one(kit, items, move)
-    return await _shown(request, page, reads, done)
+    return await _shown(request, page, reads, viewer_of(who), done)
 
 
 async def _shown(
-    request: Request, page: PageRequest, reads: Connection, done: list[Outcome] | None = None
+    request: Request,
+    page: PageRequest,
+    reads: Connection,
+    viewer: Viewer,
+    done: list[Outcome] | None = None,
 ) -> HTMLResponse:
-    found = await likeness.suggestions(reads, after=page.after, limit=page.limit)
+    found = await likeness.suggestions(reads, viewer=viewer, after=page.after, limit=page.limit)
     return pages.render(
         request,
         "merge_suggestions.html",

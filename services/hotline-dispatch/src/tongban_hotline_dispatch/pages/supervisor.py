@@ -1,6 +1,7 @@
 """监督台: what is open, due today and overdue, by unit and type; thirty days; down to a ticket."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 from datetime import datetime, time, timedelta
 from decimal import Decimal
 from enum import StrEnum
@@ -17,6 +18,7 @@ from tongban_common.working_days import SHANGHAI
 from tongban_hotline_dispatch import queries
 from tongban_hotline_dispatch.domain.appeal import APPEAL_NAMES, AppealType
 from tongban_hotline_dispatch.domain.moves import STATUS_NAMES, Status
+from tongban_hotline_dispatch.operations import viewer_of
 from tongban_hotline_dispatch.pages.desks import (
     Lit,
     citizen_lamp,
@@ -86,13 +88,14 @@ async def list_page(
     what: Annotated[str, Query(max_length=20)] = "",
     unit: Annotated[str, Query(max_length=64)] = "",
     type_: Annotated[str, Query(alias="type", max_length=20)] = "",
-    _: Principal = require("ticket:board"),
+    who: Principal = require("ticket:board"),
 ) -> HTMLResponse:
     """By what runs with the units, or by a status."""
     status = _status(what)
     wanted = What(what) if what in set(What) else What.OPEN
     kind = AppealType(type_) if type_ in set(AppealType) else None
-    narrow = _narrow(wanted, now, unit or None, kind)
+    open_to = Narrow(viewer=viewer_of(who), unit_code=unit or None, appeal_type=kind)
+    narrow = _narrow(wanted, now, open_to)
     found = await _found(reads, status, wanted, narrow, page)
     policy = await policy_at(kit, now)
     last = _key(status, wanted, found[-1]) if found else []
@@ -129,12 +132,11 @@ def _open_statuses() -> list[tuple[Status, str]]:
     ]
 
 
-def _narrow(what: What, now: datetime, unit: str | None, kind: AppealType | None) -> Narrow:
+def _narrow(what: What, now: datetime, whole: Narrow) -> Narrow:
     tomorrow = now.astimezone(SHANGHAI).date() + timedelta(days=1)
     midnight = datetime.combine(tomorrow, time.min, tzinfo=SHANGHAI)
-    return Narrow(
-        unit_code=unit,
-        appeal_type=kind,
+    return replace(
+        whole,
         due_from=now if what is What.TODAY else None,
         due_before={What.TODAY: midnight, What.OVERDUE: now}.get(what),
     )
@@ -144,7 +146,7 @@ async def _found(
     reads: Reads, status: Status | None, what: What, narrow: Narrow, page: PageRequest
 ) -> list[QueueLine]:
     if status is not None:
-        plain = Narrow(unit_code=narrow.unit_code, appeal_type=narrow.appeal_type)
+        plain = replace(narrow, due_from=None, due_before=None)
         return await desk_lists.queue(reads, status, plain, after=page.after, most=page.limit)
     if what is What.OPEN:
         return await desk_lists.open_ones(reads, narrow, after=page.after, most=page.limit)

@@ -1,34 +1,52 @@
 """One ticket: all that happened, its clocks, its units, and the moves that this person may make."""
 
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Annotated
 from uuid import UUID
 
 from fastapi import Form, Query, Request
 from fastapi.responses import HTMLResponse, RedirectResponse, Response
+from starlette.datastructures import FormData, UploadFile
 
 from tongban_common.auth import NotPermitted, Principal, require
 from tongban_common.errors import Refusal
-from tongban_common.http import ChangedMeanwhile, Now, Reads, Router
+from tongban_common.http import ChangedMeanwhile, Now, Reads, Route, Router
 from tongban_common.privacy import Sealer
 from tongban_common.problems import status_of
 from tongban_common.service import Kit, Parts
 from tongban_hotline_dispatch import operations, queries
 from tongban_hotline_dispatch.domain.assignment import Assignment
+from tongban_hotline_dispatch.domain.attachments import GROUP_NAMES, FileGroup
+from tongban_hotline_dispatch.domain.identity import OF_A_TICKET, SEEN_NAMES
 from tongban_hotline_dispatch.domain.moves import STATUS_NAMES, IllegalMove
 from tongban_hotline_dispatch.domain.process import Process
 from tongban_hotline_dispatch.domain.ticket import NotYourTicket, Ticket
-from tongban_hotline_dispatch.operations import Rules, Step, acts_for
+from tongban_hotline_dispatch.operations import Rules, Step, acts_for, attachments, viewer_of
+from tongban_hotline_dispatch.operations.attachments import Upload, is_kept_back
 from tongban_hotline_dispatch.pages.desks import pages
 from tongban_hotline_dispatch.pages.forms import Options, Typed, read
 from tongban_hotline_dispatch.pages.move_table import BY_PATH, offered
 from tongban_hotline_dispatch.pages.moves import Acting, PageMove, Seen
 from tongban_hotline_dispatch.pages.ticket_view import clock_lines, happened, last_act
 from tongban_hotline_dispatch.store import TicketNotFound
+from tongban_hotline_dispatch.store.attachments import Attachment, of_ticket
 from tongban_hotline_dispatch.store.ticket_story import joined, story
 
 router = Router(prefix="/hotline/tickets")
+
+
+class _WithFiles(Route):
+    """A form that may bring files; without any it is a plain one."""
+
+    takes_upload = True  # read by the edge
+
+
+moves = Router(prefix="/hotline/tickets")
+moves.route_class = _WithFiles
+WITH_FILES = ("reply", "co-reply")
+UNIT_GROUPS = (FileGroup.CREDENTIAL, FileGroup.CONTACT, FileGroup.HANDLING)
 # Where a form of a desk leads back to: a word of the form never becomes an address by itself.
 BACK = {
     "unit": "/hotline/desk/unit?said=done",
@@ -71,7 +89,7 @@ async def ticket_page(
     return await _shown(look, flash={"done": "已办理"}.get(said))
 
 
-@router.post("/{ticket_id}/{move}", response_class=HTMLResponse, include_in_schema=False)
+@moves.post("/{ticket_id}/{move}", response_class=HTMLResponse, include_in_schema=False)
 async def act(
     request: Request,
     ticket_id: UUID,
@@ -94,7 +112,8 @@ async def act(
         message = "填写的内容有误，没有提交"
         return await _shown(look, Refused(move=wanted, typed=typed, code=422, message=message))
     try:
-        await _made(look, wanted, typed, version)
+        files = await _files(look, wanted, form)
+        await _made(look, wanted, typed, version, files)
     except (TicketNotFound, NotYourTicket):
         raise
     except Refusal as refusal:
@@ -103,7 +122,24 @@ async def act(
     return RedirectResponse(back or f"/hotline/tickets/{ticket_id}?said=done", status_code=303)
 
 
-async def _made(look: Look, move: PageMove, typed: Typed, version: int) -> Ticket:
+async def _files(look: Look, move: PageMove, form: FormData) -> list[Upload]:
+    """What was handed in with an answer, looked at. Raises what is wrong with one."""
+    if move.path not in WITH_FILES or not look.who.may("ticket:attach"):
+        return []
+    rules = await attachments.attachment_rules(look.kit, now=look.now)
+    found = []
+    for group in UNIT_GROUPS:
+        for each in form.getlist(f"files_{group}"):
+            if isinstance(each, UploadFile) and (each.filename or each.size):
+                content = await each.read()
+                name = each.filename or ""
+                found.append(await attachments.looked_at(group, name, content, rules))
+    return found
+
+
+async def _made(
+    look: Look, move: PageMove, typed: Typed, version: int, files: Sequence[Upload]
+) -> Ticket:
     """In a transaction of its own: what is refused leaves nothing behind, and the page is shown."""
     rules = await operations.rules_at(look.kit, now=look.now)
     step = Step(
@@ -112,7 +148,17 @@ async def _made(look: Look, move: PageMove, typed: Typed, version: int) -> Ticke
         unit=acts_for(look.who),
         seen_version=version,
     )
+    attachment_rules = await attachments.attachment_rules(look.kit, now=look.now)
     async with look.kit.db.transaction() as tx:
+        for each in files:
+            await attachments.attach(
+                tx,
+                step=replace(step, seen_version=None),
+                upload=each,
+                rules=attachment_rules,
+                sealer=Sealer(look.kit.secret),
+                now=look.now,
+            )
         acting = Acting(
             tx=tx,
             step=step,
@@ -154,11 +200,12 @@ async def _context(
     reads: Reads, look: Look, rules: Rules, refused: Refused | None
 ) -> dict[str, object]:
     unit = acts_for(look.who)
-    ticket = await queries.one(reads, look.ticket_id, seen_by=unit)
+    ticket = await queries.one(reads, look.ticket_id, seen_by=viewer_of(look.who))
     rules = rules.pinned(ticket.process_version)
     years = await queries.imported_years(reads)
     units = dict(await queries.units(reads))
     told = await story(reads, ticket.id)
+    files = await of_ticket(reads, ticket.id, Sealer(look.kit.secret))
     parent, children = await joined(reads, ticket.id, ticket.parent_id)
     seen = Seen(ticket=ticket, share=_share(ticket, unit), rules=rules, now=look.now)
     clocks = clock_lines(ticket, units, lambda term: term.explain(rules.calendar, years), look.now)
@@ -166,17 +213,41 @@ async def _context(
         "ticket": ticket,
         "share": seen.share,
         "units": units,
-        "person": await queries.person(reads, ticket.id, Sealer(look.kit.secret)),
+        "person": await queries.person(reads, ticket, Sealer(look.kit.secret), seen_by=unit),
         "is_overdue": ticket.is_overdue(at=look.now),
         "clocks": list(clocks),
         "happened": happened(told, units, rules.process),
+        "files": _shown_files(files, ticket, unit),
+        "file_groups": GROUP_NAMES,
+        "upload_groups": _upload_groups(look.who, unit),
+        "with_files": WITH_FILES if look.who.may("ticket:attach") else (),
         "parent": parent,
         "children": children,
         "moves": offered(seen, look.who),
         "options": _options(units, rules.process),
         "process": rules.process,
+        "view_reasons": _view_reasons(rules) if look.who.may("ticket:unmask") else (),
+        "seen": tuple((each, SEEN_NAMES[each]) for each in OF_A_TICKET),
+        "recusal_reasons": _recusal_reasons(rules),
+        "may_name_target": look.who.may("ticket:intake"),
+        "may_recuse": look.who.may("ticket:recuse"),
         "meanwhile": _meanwhile(refused, ticket, last_act(told)),
     }
+
+
+def _shown_files(
+    files: Sequence[Attachment], ticket: Ticket, unit: str | None
+) -> list[tuple[Attachment, bool]]:
+    """Each with whether it is given out for a reason only; such are not for units at all."""
+    marked = [(each, is_kept_back(each, ticket)) for each in files]
+    return [(each, is_back) for each, is_back in marked if unit is None or not is_back]
+
+
+def _upload_groups(who: Principal, unit: str | None) -> Options:
+    if not who.may("ticket:attach"):
+        return ()
+    groups = UNIT_GROUPS if unit is not None else tuple(FileGroup)
+    return tuple((each, GROUP_NAMES[each]) for each in groups)
 
 
 def _share(ticket: Ticket, unit: str | None) -> Assignment | None:
@@ -184,6 +255,16 @@ def _share(ticket: Ticket, unit: str | None) -> Assignment | None:
         return ticket.share_of(unit)
     except NotYourTicket:
         return None
+
+
+def _view_reasons(rules: Rules) -> Options:
+    if rules.identity is None:
+        return ()
+    return tuple((each.code, each.name) for each in rules.identity.reasons.values())
+
+
+def _recusal_reasons(rules: Rules) -> Options:
+    return () if rules.identity is None else tuple(rules.identity.recusal_reasons.items())
 
 
 def _options(units: dict[str, str], process: Process) -> dict[str, Options]:

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
+from tongban_common.privacy import mask_text
 from tongban_common.web.filters import due_time
 from tongban_common.working_days import Explanation
 from tongban_hotline_dispatch.domain.assignment import Clock, Role
@@ -106,7 +107,7 @@ def happened(told: Sequence[Told], units: Mapping[str, str], process: Process) -
             line.at,
             TICKET.name_of(line.act),
             "系统时限" if line.actor == SYSTEM else line.actor,
-            "；".join(_said(line, units, process)),
+            mask_text("；".join(_said(line, units, process))),
         )
         for line in told
     ]

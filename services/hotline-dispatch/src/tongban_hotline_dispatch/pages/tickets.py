@@ -14,7 +14,7 @@ from tongban_common.service import Parts
 from tongban_hotline_dispatch import operations, queries
 from tongban_hotline_dispatch.domain.importing import COLUMNS, REQUIRED, BadFile
 from tongban_hotline_dispatch.domain.moves import Status
-from tongban_hotline_dispatch.operations import acts_for
+from tongban_hotline_dispatch.operations import acts_for, viewer_of
 from tongban_hotline_dispatch.pages.desks import pages
 from tongban_hotline_dispatch.store import TicketNotFound
 
@@ -28,9 +28,11 @@ def _filters(
     overdue: Annotated[str, Query(max_length=5)] = "",
 ) -> queries.Filters:
     """A form sends what was left open as an empty text."""
+    viewer = viewer_of(who)
     return queries.Filters(
+        viewer=viewer,
         status=Status(status) if status in set(Status) else None,
-        unit_code=acts_for(who) or unit or None,
+        unit_code=viewer.unit or unit or None,
         is_overdue=True if overdue else None,
     )
 

@@ -10,9 +10,10 @@ from tongban_common.auth import NotPermitted, Principal, require
 from tongban_common.http import Now, Paged, Reads, Router
 from tongban_hotline_dispatch.domain.desks import Lamp, lamp
 from tongban_hotline_dispatch.domain.moves import State, Status
-from tongban_hotline_dispatch.operations import acts_for
+from tongban_hotline_dispatch.operations import viewer_of
 from tongban_hotline_dispatch.pages.desks import pages
 from tongban_hotline_dispatch.store import desk_lists
+from tongban_hotline_dispatch.store.attachments import counts
 from tongban_hotline_dispatch.store.desk_lists import ShareLine
 
 router = Router(prefix="/hotline/desk/unit")
@@ -37,17 +38,18 @@ async def unit_page(
     state: Annotated[str, Query(max_length=20)] = "",
     who: Principal = require("ticket:sign"),
 ) -> HTMLResponse:
-    unit = acts_for(who)
-    if unit is None:
+    viewer = viewer_of(who)
+    if viewer.unit is None:
         raise NotPermitted("承办台只对承办单位开放，中心请用派单台")
     chosen = State(state) if state in set(STATES) else None
-    found = await desk_lists.shares(reads, unit, chosen, after=page.after, most=page.limit)
+    found = await desk_lists.shares(reads, viewer, chosen, after=page.after, most=page.limit)
     cursor = page.next_cursor(found[-1].key) if len(found) == page.limit else None
     return pages.render(
         request,
         "unit_desk.html",
         lines=[_mine(each, now) for each in found],
-        counts=await desk_lists.unit_counts(reads, unit, now),
+        counts=await desk_lists.unit_counts(reads, viewer, now),
+        files=await counts(reads, [each.ticket.id for each in found]),
         state=chosen,
         offered=STATES,
         next_cursor=cursor,

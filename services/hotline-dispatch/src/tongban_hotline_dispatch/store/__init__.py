@@ -2,6 +2,7 @@
 
 from tongban_hotline_dispatch.store.assessment import AssessmentNotFound, Assessments
 from tongban_hotline_dispatch.store.assignments import assignment
+from tongban_hotline_dispatch.store.attachments import attachment
 from tongban_hotline_dispatch.store.callbacks import callback_task, ticket_review
 from tongban_hotline_dispatch.store.complainants import Complainant, Complainants, complainant
 from tongban_hotline_dispatch.store.contact_rounds import Rounds
@@ -9,7 +10,9 @@ from tongban_hotline_dispatch.store.contacts import Contacts
 from tongban_hotline_dispatch.store.desks import board_tally
 from tongban_hotline_dispatch.store.dispatching import dispatch_catalogue, dispatch_rule
 from tongban_hotline_dispatch.store.exclusions import ExclusionNotFound, Exclusions
+from tongban_hotline_dispatch.store.guard import ticket_guard
 from tongban_hotline_dispatch.store.hot_issues import hot_issue
+from tongban_hotline_dispatch.store.identity import identity_view
 from tongban_hotline_dispatch.store.knowledge import Items
 from tongban_hotline_dispatch.store.knowledge_duties import Duties
 from tongban_hotline_dispatch.store.knowledge_index import SearchIndex
@@ -47,12 +50,14 @@ __all__ = [
     "UnitNotFound",
     "Units",
     "assignment",
+    "attachment",
     "board_tally",
     "callback_task",
     "complainant",
     "dispatch_catalogue",
     "dispatch_rule",
     "hot_issue",
+    "identity_view",
     "matter",
     "matter_catalogue",
     "metadata",
@@ -64,6 +69,7 @@ __all__ = [
     "supervision",
     "supervision_card",
     "ticket",
+    "ticket_guard",
     "ticket_likeness",
     "ticket_move",
     "ticket_note",

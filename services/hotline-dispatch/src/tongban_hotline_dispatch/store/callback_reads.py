@@ -10,8 +10,10 @@ from sqlalchemy import DateTime, literal, select, tuple_
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from tongban_hotline_dispatch.domain.callback import Cause, Mark
+from tongban_hotline_dispatch.domain.guard import Viewer
 from tongban_hotline_dispatch.domain.reappraisal import Reappraisal, State
 from tongban_hotline_dispatch.store.callbacks import callback_task
+from tongban_hotline_dispatch.store.guard import visible_to
 from tongban_hotline_dispatch.store.reappraisals import (
     ReappraisalNotFound,
     reappraisal,
@@ -61,7 +63,9 @@ class ReappraisalLine:
         return [self.reappraisal.requested_at.isoformat(), str(self.reappraisal.id)]
 
 
-async def tasks(reads: AsyncConnection, *, now: datetime, after: Key, most: int) -> Sequence[Task]:
+async def tasks(
+    reads: AsyncConnection, *, viewer: Viewer, now: datetime, after: Key, most: int
+) -> Sequence[Task]:
     """Everything that may be called about by now, the end of its window first."""
     c = callback_task.c
     order = (c.due_at, c.ticket_id, c.no)
@@ -78,7 +82,7 @@ async def tasks(reads: AsyncConnection, *, now: datetime, after: Key, most: int)
                 unit, unit.c.code == c.unit_code
             )
         )
-        .where(c.done_at.is_(None), c.opened_at <= now, c.due_at.is_not(None))
+        .where(c.done_at.is_(None), c.opened_at <= now, c.due_at.is_not(None), visible_to(viewer))
         .order_by(*order)
         .limit(most)
     )
@@ -92,7 +96,7 @@ async def tasks(reads: AsyncConnection, *, now: datetime, after: Key, most: int)
 async def reappraisals(
     reads: AsyncConnection,
     *,
-    unit_code: str | None,
+    viewer: Viewer,
     state: State | None,
     after: Key,
     most: int,
@@ -100,9 +104,9 @@ async def reappraisals(
     """Newest first."""
     c = reappraisal.c
     order = (c.requested_at, c.id)
-    query = _LINES.order_by(*(each.desc() for each in order)).limit(most)
-    if unit_code is not None:
-        query = query.where(c.unit_code == unit_code)
+    query = _LINES.where(visible_to(viewer)).order_by(*(each.desc() for each in order)).limit(most)
+    if viewer.unit is not None:
+        query = query.where(c.unit_code == viewer.unit)
     if state is not None:
         query = query.where(c.state == state)
     if after is not None:
@@ -112,12 +116,14 @@ async def reappraisals(
 
 
 async def one_reappraisal(
-    reads: AsyncConnection, reappraisal_id: UUID, *, seen_by: str | None
+    reads: AsyncConnection, reappraisal_id: UUID, *, seen_by: Viewer
 ) -> ReappraisalLine:
     """Another unit's is as if it were not there. Raises ReappraisalNotFound."""
-    rows = await reads.execute(_LINES.where(reappraisal.c.id == reappraisal_id))
+    rows = await reads.execute(
+        _LINES.where(reappraisal.c.id == reappraisal_id, visible_to(seen_by))
+    )
     row = rows.one_or_none()
-    if row is None or seen_by not in {None, row.unit_code}:
+    if row is None or seen_by.unit not in {None, row.unit_code}:
         raise ReappraisalNotFound("没有这项复核申请")
     return _line(row)
 

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import Column, ForeignKey, LargeBinary, Row, Table, insert
+from sqlalchemy import Column, ForeignKey, LargeBinary, Row, Table, insert, select
 
 from tongban_common.db import Transaction
 from tongban_common.privacy import Sealer
@@ -52,6 +52,13 @@ class Complainants:
                 email=self._seal(person.email, ticket_id, "email"),
             )
         )
+
+    async def of(self, ticket_id: UUID) -> Complainant:
+        """In clear; whoever calls this has noted who looks, and why."""
+        rows = await self._tx.connection.execute(
+            select(complainant).where(complainant.c.ticket_id == ticket_id)
+        )
+        return opened(rows.one_or_none(), ticket_id, self._sealer)
 
     def _seal(self, value: str | None, ticket_id: UUID, field: str) -> bytes | None:
         if not value:

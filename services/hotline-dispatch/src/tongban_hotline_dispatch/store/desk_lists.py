@@ -14,12 +14,14 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from tongban_hotline_dispatch.domain.appeal import AppealType, Urgency
 from tongban_hotline_dispatch.domain.assignment import Ask, AskKind, Role
+from tongban_hotline_dispatch.domain.guard import Viewer
 from tongban_hotline_dispatch.domain.moves import State, Status
 from tongban_hotline_dispatch.store.assignments import assignment
 from tongban_hotline_dispatch.store.desks import OPEN, OPEN_SHARE, RANK, RUNNING
+from tongban_hotline_dispatch.store.guard import visible_to
 from tongban_hotline_dispatch.store.reference import unit
 from tongban_hotline_dispatch.store.terms import ask_of
-from tongban_hotline_dispatch.store.tickets import ticket
+from tongban_hotline_dispatch.store.tickets import SHOWN_TITLE, ticket
 
 _MOMENT = DateTime(timezone=True)
 Key = Sequence[str] | None  # where the page before ended
@@ -27,8 +29,9 @@ Key = Sequence[str] | None  # where the page before ended
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Narrow:
-    """What a list is narrowed to; None leaves it open."""
+    """What a list is narrowed to, beside what its viewer may see; None leaves it open."""
 
+    viewer: Viewer
     unit_code: str | None = None
     appeal_type: AppealType | None = None
     urgency: Urgency | None = None
@@ -127,7 +130,7 @@ _TICKET = (
     ticket.c.id,
     ticket.c.version,
     ticket.c.ticket_no,
-    ticket.c.title,
+    SHOWN_TITLE,
     ticket.c.appeal_type,
     ticket.c.urgency,
     ticket.c.status,
@@ -181,9 +184,9 @@ async def open_ones(
 
 
 async def shares(
-    reads: AsyncConnection, unit_code: str, state: State | None, *, after: Key, most: int
+    reads: AsyncConnection, viewer: Viewer, state: State | None, *, after: Key, most: int
 ) -> list[ShareLine]:
-    """A unit's open assignments by due time."""
+    """The open assignments of the viewer's unit by due time."""
     order = (assignment.c.due_at, assignment.c.ticket_id, assignment.c.no)
     statement = (
         select(
@@ -200,7 +203,7 @@ async def shares(
             assignment.c.asking,
         )
         .select_from(_OF_SHARES)
-        .where(assignment.c.unit_code == unit_code, OPEN_SHARE)
+        .where(assignment.c.unit_code == viewer.unit, OPEN_SHARE, visible_to(viewer))
     )
     if state is not None:
         statement = statement.where(assignment.c.state == state)
@@ -210,7 +213,7 @@ async def shares(
     return [_share(row) for row in await reads.execute(statement.order_by(*order).limit(most))]
 
 
-async def unit_counts(reads: AsyncConnection, unit_code: str, now: datetime) -> UnitCounts:
+async def unit_counts(reads: AsyncConnection, viewer: Viewer, now: datetime) -> UnitCounts:
     """What is suspended runs against nobody."""
     runs = ticket.c.status != Status.SUSPENDED
     is_over = assignment.c.due_at < now
@@ -223,14 +226,14 @@ async def unit_counts(reads: AsyncConnection, unit_code: str, now: datetime) -> 
             func.count(case((runs & ~is_over & is_near, 1))).label("near"),
         )
         .select_from(_OF_SHARES)
-        .where(assignment.c.unit_code == unit_code, OPEN_SHARE)
+        .where(assignment.c.unit_code == viewer.unit, OPEN_SHARE, visible_to(viewer))
     )
     row = (await reads.execute(statement)).one()
     return UnitCounts(open=row.open, waiting=row.waiting, overdue=row.overdue, near=row.near)
 
 
 async def asks(
-    reads: AsyncConnection, kinds: Sequence[AskKind], *, after: Key, most: int
+    reads: AsyncConnection, kinds: Sequence[AskKind], viewer: Viewer, *, after: Key, most: int
 ) -> list[AskLine]:
     """What waits for a decision of one of these kinds, by the time left to decide."""
     order = (_ASK_DUE, assignment.c.ticket_id, assignment.c.no)
@@ -244,7 +247,7 @@ async def asks(
             assignment.c.extensions,
         )
         .select_from(_OF_SHARES.outerjoin(_asker, _asker.c.code == assignment.c.unit_code))
-        .where(assignment.c.asking.is_not(None), assignment.c.asking.in_(kinds))
+        .where(assignment.c.asking.is_not(None), assignment.c.asking.in_(kinds), visible_to(viewer))
     )
     if after is not None:
         due, ticket_id, no = after
@@ -277,11 +280,11 @@ async def named_by_returning(
 
 
 async def briefly(
-    reads: AsyncConnection, ticket_ids: Sequence[UUID]
+    reads: AsyncConnection, ticket_ids: Sequence[UUID], viewer: Viewer
 ) -> Mapping[UUID, tuple[str, str]]:
     """Number and title of each."""
-    statement = select(ticket.c.id, ticket.c.ticket_no, ticket.c.title)
-    rows = await reads.execute(statement.where(ticket.c.id.in_(ticket_ids)))
+    statement = select(ticket.c.id, ticket.c.ticket_no, SHOWN_TITLE)
+    rows = await reads.execute(statement.where(ticket.c.id.in_(ticket_ids), visible_to(viewer)))
     return {row.id: (row.ticket_no, row.title) for row in rows}
 
 
@@ -305,6 +308,7 @@ async def _walked(
 
 
 def _narrowed(statement: Select[Any], narrow: Narrow) -> Select[Any]:
+    statement = statement.where(visible_to(narrow.viewer))
     for column, value in (
         (ticket.c.unit_code, narrow.unit_code),
         (ticket.c.appeal_type, narrow.appeal_type),

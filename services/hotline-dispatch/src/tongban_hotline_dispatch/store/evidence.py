@@ -20,6 +20,7 @@ MOST = 5000
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Evidence:
+    ticket_id: UUID
     ticket_no: str
     registered_at: datetime
     channel: str
@@ -68,6 +69,7 @@ def _rows() -> Select[Any]:
 
 def _evidence(row: Row[Any], sealer: Sealer) -> Evidence:
     return Evidence(
+        ticket_id=row.id,
         ticket_no=row.ticket_no,
         registered_at=row.registered_at,
         channel=row.channel,

@@ -28,6 +28,7 @@ from sqlalchemy.dialects.postgresql import insert as insert_or_not
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from tongban_common.db import Transaction
+from tongban_hotline_dispatch.domain.guard import Viewer
 from tongban_hotline_dispatch.domain.hot_issues import Counted, Entry, Issue
 from tongban_hotline_dispatch.domain.moves import Status
 from tongban_hotline_dispatch.domain.repeats import LikenessRules
@@ -78,16 +79,17 @@ _TREND = text(
 )
 _TELLING = text(
     """
-    SELECT t.title, t.unit_code, t.matter_code, l.at FROM likeness l
-    JOIN ticket t ON t.id = l.ticket_id
+    SELECT coalesce(t.public_title, t.title) AS title, t.unit_code, t.matter_code, l.at
+    FROM likeness l JOIN ticket t ON t.id = l.ticket_id
     WHERE l.issue_id = :issue AND l.at > :since AND l.at <= :until ORDER BY l.at, l.no
     """
 )
 _TICKETS = text(
     """
-    SELECT t.id, t.ticket_no, t.title, t.status, t.unit_code, t.registered_at, t.parent_id
+    SELECT t.id, t.ticket_no, coalesce(t.public_title, t.title) AS title, t.status, t.unit_code,
+      t.registered_at, t.parent_id
     FROM likeness l JOIN ticket t ON t.id = l.ticket_id
-    WHERE l.issue_id = :issue
+    WHERE l.issue_id = :issue AND (t.recused IS NULL OR :viewer <> ALL(t.recused))
       AND (CAST(:at AS timestamptz) IS NULL OR (l.at, l.ticket_id) < (:at, CAST(:id AS uuid)))
     ORDER BY l.at DESC, l.ticket_id DESC LIMIT :limit
     """
@@ -311,12 +313,22 @@ async def told(connection: AsyncConnection, window: Window, issue: UUID) -> Told
 
 
 async def tickets_of(
-    connection: AsyncConnection, issue: UUID, after: tuple[Any, ...] | None, limit: int
+    connection: AsyncConnection,
+    issue: UUID,
+    viewer: Viewer,
+    after: tuple[Any, ...] | None,
+    limit: int,
 ) -> Sequence[Member]:
     at, ticket_id = (None, None) if after is None else after
     moment = None if at is None else datetime.fromisoformat(at)
     ticket = None if ticket_id is None else UUID(ticket_id)
-    values = {"issue": issue, "at": moment, "id": ticket, "limit": limit}
+    values = {
+        "issue": issue,
+        "viewer": viewer.subject,
+        "at": moment,
+        "id": ticket,
+        "limit": limit,
+    }
     return [_member(row) for row in await connection.execute(_TICKETS, values)]
 
 

@@ -38,6 +38,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from tongban_common.db import Transaction
 from tongban_common.privacy import Sealer
 from tongban_common.timers import Deadline
+from tongban_hotline_dispatch.domain.guard import Viewer
 from tongban_hotline_dispatch.domain.likeness import Vector
 from tongban_hotline_dispatch.domain.moves import Status
 from tongban_hotline_dispatch.domain.repeats import (
@@ -163,16 +164,19 @@ _EARLIER = text(
       UNION (SELECT no FROM likeness WHERE person = :person ORDER BY no DESC LIMIT :compared)
       UNION (SELECT no FROM likeness WHERE place = :place ORDER BY no DESC LIMIT :compared)
     )
-    SELECT t.id, t.ticket_no, t.title, t.status, t.unit_code, t.registered_at, t.closed_at,
-      t.version, l.matter_code, l.person, l.place, l.words, l.weights
+    SELECT t.id, t.ticket_no, coalesce(t.public_title, t.title) AS title, t.status,
+      t.unit_code, t.registered_at, t.closed_at, t.version,
+      l.matter_code, l.person, l.place, l.words, l.weights
     FROM found JOIN likeness l USING (no) JOIN ticket t ON t.id = l.ticket_id
-    WHERE l.at >= :since ORDER BY l.no DESC
+    WHERE l.at >= :since AND (t.recused IS NULL OR :viewer <> ALL(t.recused))
+    ORDER BY l.no DESC
     """  # noqa: S608 - put together from constants
 )
 _OF_PERSON = text(
     """
-    SELECT t.id, t.ticket_no, t.title, t.status, t.unit_code, t.registered_at, t.closed_at,
-      t.version, l.matter_code, l.person, l.place, l.words, l.weights
+    SELECT t.id, t.ticket_no, coalesce(t.public_title, t.title) AS title, t.status,
+      t.unit_code, t.registered_at, t.closed_at, t.version,
+      l.matter_code, l.person, l.place, l.words, l.weights
     FROM likeness l JOIN ticket t ON t.id = l.ticket_id
     WHERE l.person = :person AND l.ticket_id <> :ticket_id
     ORDER BY l.no DESC LIMIT :most
@@ -298,12 +302,23 @@ def near_values(
 
 
 async def earlier(
-    connection: AsyncConnection, matter: Matter, rules: LikenessRules, at: datetime
+    connection: AsyncConnection,
+    matter: Matter,
+    rules: LikenessRules,
+    at: datetime,
+    viewer: Viewer,
 ) -> list[Earlier]:
-    """Every ticket of the window that has the person, the place or the telling words."""
+    """Every ticket of the window that has the person, the place or the telling words; none that is
+    kept from who looks."""
     values = near_values(matter.vector, rules, at - rules.window)
     rows = await connection.execute(
-        _EARLIER, {**values, "person": matter.person, "place": matter.place}
+        _EARLIER,
+        {
+            **values,
+            "person": matter.person,
+            "place": matter.place,
+            "viewer": viewer.subject,
+        },
     )
     return [_earlier(row) for row in rows]
 
@@ -374,11 +389,13 @@ _GROUPS = text(
       WHERE coalesce(l.head_id, l.ticket_id) IN
           (SELECT head_id FROM likeness WHERE head_id IS NOT NULL)
         AND t.status = ANY(CAST(:statuses AS text[]))
+        AND (t.recused IS NULL OR :viewer <> ALL(t.recused))
     ), groups AS (
       SELECT head, max(registered_at) AS newest FROM grouped
       GROUP BY head HAVING count(*) > 1
     )
-    SELECT g.head, g.newest, m.id AS ticket_id, m.ticket_no, m.title, m.status, m.unit_code,
+    SELECT g.head, g.newest, m.id AS ticket_id, m.ticket_no,
+      coalesce(m.public_title, m.title) AS title, m.status, m.unit_code,
       m.registered_at, m.version, m.children
     FROM (
       SELECT head, newest FROM groups
@@ -395,6 +412,7 @@ async def groups(
     connection: AsyncConnection,
     *,
     statuses: Sequence[Status],
+    viewer: Viewer,
     after: tuple[Any, ...] | None,
     limit: int,
 ) -> list[Group]:
@@ -404,6 +422,7 @@ async def groups(
         _GROUPS,
         {
             "statuses": list(statuses),
+            "viewer": viewer.subject,
             "newest": None if newest is None else datetime.fromisoformat(newest),
             "head": None if head is None else UUID(head),
             "limit": limit,

@@ -5,7 +5,17 @@ from datetime import datetime
 from enum import StrEnum
 from uuid import UUID
 
-from sqlalchemy import Column, DateTime, ForeignKey, Integer, LargeBinary, Table, Text, insert
+from sqlalchemy import (
+    Column,
+    DateTime,
+    ForeignKey,
+    Integer,
+    LargeBinary,
+    Table,
+    Text,
+    insert,
+    select,
+)
 
 from tongban_common.db import Transaction
 from tongban_common.privacy import Sealer
@@ -42,6 +52,15 @@ class Note:
 class Notes:
     def __init__(self, tx: Transaction) -> None:
         self._tx = tx
+
+    async def supplements(self, ticket_id: UUID) -> str | None:
+        """The facts that were added, one after the other; what is under seal is not among them."""
+        rows = await self._tx.connection.execute(
+            select(ticket_note.c.words)
+            .where(ticket_note.c.ticket_id == ticket_id, ticket_note.c.kind == NoteKind.SUPPLEMENT)
+            .order_by(ticket_note.c.version)
+        )
+        return "\n".join(words for words in rows.scalars() if words) or None
 
     async def add(self, note: Note, sealer: Sealer | None = None) -> None:
         """Under seal where a sealer is given."""

@@ -7,7 +7,7 @@ from decimal import Decimal
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import ColumnElement, Row, Select, func, select
+from sqlalchemy import ColumnElement, Row, Select, func, or_, select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from tongban_common.errors import NotFound
@@ -47,6 +47,7 @@ class RequestLine:
     lat: Decimal | None
     long: Decimal | None
     media_url: str | None
+    is_private: bool  # somebody hides or is named in it, or it is about a unit
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -89,6 +90,11 @@ _LINE: Select[Any] = select(
     open311_request.c.lat,
     open311_request.c.long,
     open311_request.c.media_url,
+    or_(
+        ticket.c.hides_identity,
+        ticket.c.target_unit_code.is_not(None),
+        ticket.c.public_content.is_not(None),
+    ).label("is_private"),
 ).select_from(
     open311_request.join(ticket, ticket.c.id == open311_request.c.ticket_id)
     .outerjoin(unit, unit.c.code == ticket.c.unit_code)

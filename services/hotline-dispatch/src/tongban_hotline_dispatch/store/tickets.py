@@ -19,13 +19,14 @@ from sqlalchemy import (
     Text,
     Uuid,
     bindparam,
+    func,
     insert,
     select,
     text,
     update,
 )
 from sqlalchemy import Sequence as Serial
-from sqlalchemy.dialects.postgresql import JSONB
+from sqlalchemy.dialects.postgresql import ARRAY, JSONB
 from sqlalchemy.dialects.postgresql import insert as insert_or_not
 from sqlalchemy.ext.asyncio import AsyncConnection
 
@@ -63,11 +64,16 @@ ticket = Table(
     Column("matter_code", Text),
     Column("title", Text, nullable=False),
     Column("content", Text, nullable=False),
+    Column("public_title", Text),  # what units and the public see, where it is other words
+    Column("public_content", Text),
     Column("upstream_due_at", _MOMENT),
     Column("statutory_due_at", _MOMENT),
     Column("wants_reply", Boolean, nullable=False),
     Column("wants_callback", Boolean, nullable=False),
     Column("has_contact", Boolean, nullable=False),
+    Column("hides_identity", Boolean, nullable=False, server_default=text("false")),
+    Column("target_unit_code", Text),  # 被诉单位
+    Column("recused", ARRAY(Text)),  # 回避: subjects; none where nobody has to
     Column("registered_at", _MOMENT, nullable=False),
     Column("status", Text, nullable=False),
     # What lists show of the lead's assignment and of the clocks; `citizen` is the whole term.
@@ -132,11 +138,16 @@ _FIXED = {
     "matter_code",
     "title",
     "content",
+    "public_title",
+    "public_content",
     "upstream_due_at",
     "statutory_due_at",
     "wants_reply",
     "wants_callback",
     "has_contact",
+    "hides_identity",
+    "target_unit_code",
+    "recused",
     "registered_at",
     "children",
 }
@@ -200,8 +211,14 @@ _JOIN = (
 _QUARANTINE = (
     update(ticket)
     .where(ticket.c.id == bindparam("ticket_id"))
-    .values(title=bindparam("new_title"), content=bindparam("new_content"))
+    .values(
+        title=bindparam("new_title"),
+        content=bindparam("new_content"),
+        public_title=None,
+        public_content=None,
+    )
 )
+SHOWN_TITLE = func.coalesce(ticket.c.public_title, ticket.c.title).label("title")
 
 
 class TicketNotFound(NotFound):
@@ -280,6 +297,16 @@ class Tickets:
         """One child more, or one fewer; no move of the parent."""
         await self._tx.connection.execute(_JOIN, {"ticket_id": parent_id, "by": by})
 
+    async def rewrite(self, rewritten: Ticket) -> None:
+        """The words that are shown; the appeal's own stay."""
+        values = {
+            "public_title": rewritten.public_title,
+            "public_content": rewritten.public_content,
+        }
+        await self._tx.connection.execute(
+            update(ticket).where(ticket.c.id == rewritten.id).values(values)
+        )
+
     async def quarantine(self, hidden: Ticket) -> None:
         """The appeal's own words give way to those that stand for them."""
         values = {"new_title": hidden.appeal.title, "new_content": hidden.appeal.content}
@@ -315,6 +342,11 @@ def ticket_of(row: Row[Any], shares: Iterable[Assignment]) -> Ticket:
         wants_reply=row.wants_reply,
         wants_callback=row.wants_callback,
         has_contact=row.has_contact,
+        hides_identity=row.hides_identity,
+        target_unit=row.target_unit_code,
+        recused=frozenset(row.recused or ()),
+        public_title=row.public_title,
+        public_content=row.public_content,
         status=Status(row.status),
         assignments=tuple(shares),
         stage=term_of(row.stage),
@@ -355,11 +387,16 @@ def _values(new: Ticket) -> dict[str, Any]:
         "ticket_matter_code": new.appeal.matter_code,
         "ticket_title": new.appeal.title,
         "ticket_content": new.appeal.content,
+        "ticket_public_title": new.public_title,
+        "ticket_public_content": new.public_content,
         "ticket_upstream_due_at": new.appeal.upstream_due,
         "ticket_statutory_due_at": new.appeal.statutory_due,
         "ticket_wants_reply": new.wants_reply,
         "ticket_wants_callback": new.wants_callback,
         "ticket_has_contact": new.has_contact,
+        "ticket_hides_identity": new.hides_identity,
+        "ticket_target_unit_code": new.target_unit,
+        "ticket_recused": sorted(new.recused) or None,
         "ticket_registered_at": new.registered_at,
         "ticket_children": new.children,
         **_changes(new),
