@@ -138,10 +138,11 @@ async def test_the_citizen_looks_up_progress_without_signing_in(client: Client, 
     numbers = {"ticket_no": made.ticket_no, "query_code": made.query_code}
 
     form = await client.get("/hotline/progress")
-    found = await client.post("/hotline/progress", data=numbers)
+    entered = await client.post("/hotline/progress", data=numbers)
+    found = await client.get("/hotline/progress")
     wrong = await client.post("/hotline/progress", data={**numbers, "query_code": "87654321"})
 
-    assert form.status_code == 200
+    assert (form.status_code, entered.status_code) == (200, 303)
     assert "路灯不亮" in found.text
     assert "待派单" in found.text
     assert found.headers["cache-control"] == "no-store"

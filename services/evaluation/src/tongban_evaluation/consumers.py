@@ -12,6 +12,7 @@ from tongban_common.inbox import Subscription, ignore, on
 from tongban_common.service import Kit
 from tongban_evaluation import operations
 from tongban_evaluation.domain.invitation import Matter, MatterKind
+from tongban_evaluation.store.keys import keep_key
 from tongban_evaluation.store.policies import RuleBook, rule_book
 from tongban_evaluation.store.units import keep_name
 
@@ -39,6 +40,16 @@ class TicketClosed(Reading):
     ticket_id: UUID
     ticket_no: str
     unit_code: str
+
+
+class RatingOffered(Reading):
+    """Whoever shows the key of this digest is the ticket's complainant."""
+
+    type: ClassVar[str] = "tongban.hotline.rating-offered.v1"
+    topic: ClassVar[str] = TICKETS
+
+    ticket_id: UUID
+    key_digest: str
 
 
 class UnitChanged(Reading):
@@ -74,6 +85,10 @@ class _Receiver:
         await operations.invite(tx, matter=matter, book=self.book, finished_at=ticket.occurred_at)
 
 
+async def _keep_key(tx: Transaction, offered: RatingOffered) -> None:
+    await keep_key(tx, digest=offered.key_digest, ticket_id=offered.ticket_id)
+
+
 async def _name_unit(tx: Transaction, unit: UnitChanged) -> None:
     await keep_name(tx, code=unit.unit_code, name=unit.name)
 
@@ -83,6 +98,7 @@ def subscriptions(kit: Kit) -> tuple[Subscription[Any], ...]:
     return (
         on(CaseCompleted, receiver.complete_case),
         on(TicketClosed, receiver.close_ticket),
+        on(RatingOffered, _keep_key),
         on(UnitChanged, _name_unit),
         *ignore(
             CASES,

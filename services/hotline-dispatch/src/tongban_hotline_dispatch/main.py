@@ -41,6 +41,7 @@ from tongban_hotline_dispatch.store.assessment import Run
 from tongban_hotline_dispatch.store.assessment_policy import ASSESSMENT
 from tongban_hotline_dispatch.store.assessment_reads import UnitLine, unit_lines
 from tongban_hotline_dispatch.store.contacts_rules import CONTACTS
+from tongban_hotline_dispatch.store.counter import COUNTER
 from tongban_hotline_dispatch.store.desks import DESKS
 from tongban_hotline_dispatch.store.exports import EXPORT
 from tongban_hotline_dispatch.store.knowledge_rules import KNOWLEDGE
@@ -78,6 +79,7 @@ SERVICE = Service(
         SURGE,
         UPSTREAM,
         ASSESSMENT,
+        COUNTER,
     ),
     state=lambda kit: {"suggester": Suggester(kit)},
     furnishing=lambda kit: first_catalogue(kit, now=utc_now()),

@@ -3,6 +3,7 @@
 from tongban_hotline_dispatch.api import (
     assessment,
     bulk,
+    citizens,
     contact_rounds,
     contacts,
     dispatching,
@@ -52,4 +53,5 @@ routers = (
     exclusions.router,
     exclusions.audits,
     upstream.router,
+    citizens.router,
 )

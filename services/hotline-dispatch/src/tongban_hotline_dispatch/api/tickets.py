@@ -40,6 +40,7 @@ from tongban_hotline_dispatch.api.views import (
 from tongban_hotline_dispatch.domain.appeal import Appeal, AppealType, Channel, Urgency
 from tongban_hotline_dispatch.domain.assignment import EmptyReply, Reply
 from tongban_hotline_dispatch.domain.callback import Heard, Mark, Resolved
+from tongban_hotline_dispatch.domain.citizens import TooManyTries
 from tongban_hotline_dispatch.domain.closing import CallbackDue
 from tongban_hotline_dispatch.domain.importing import PHONE
 from tongban_hotline_dispatch.domain.intake import StrangeDeadline
@@ -47,7 +48,7 @@ from tongban_hotline_dispatch.domain.matters import MatterNotInForce
 from tongban_hotline_dispatch.domain.moves import IllegalMove, Status
 from tongban_hotline_dispatch.domain.process import UnknownReason
 from tongban_hotline_dispatch.domain.ticket import NotYourTicket
-from tongban_hotline_dispatch.operations import Rules, Step, acts_for
+from tongban_hotline_dispatch.operations import Rules, Step, acts_for, citizens
 from tongban_hotline_dispatch.store import Complainant, TicketNotFound, UnitNotFound
 from tongban_hotline_dispatch.store.tickets import AlreadyTakenIn
 
@@ -322,14 +323,23 @@ async def close(
     return TicketView.of(ticket, now=now)
 
 
-@public.get("", summary="按工单编号和查询码查询进度", responses=refusals(TicketNotFound))
+@public.get(
+    "",
+    summary="按工单编号和查询码查询进度（改用 /hotline/v1/public/ticket）",
+    responses=refusals(TicketNotFound, TooManyTries),
+    deprecated=True,
+)
 async def progress(
     response: Response,
-    reads: Reads,
+    now: Now,
+    kit: Parts,
     ticket_no: Annotated[str, Query(max_length=40, description="工单编号")],
     query_code: Annotated[str, Query(max_length=20, description="查询码")],
 ) -> ProgressView:
-    ticket = await queries.progress(reads, ticket_no=ticket_no, query_code=query_code)
+    """An address is logged on its way, and the code with it: the public API takes headers."""
+    ticket_id = await citizens.enter(kit, citizens.Numbers(ticket_no, query_code), now=now)
+    async with kit.db.reading() as reads:
+        ticket = await queries.one(reads, ticket_id, seen_by=None)
     no_store(response)
     return ProgressView.of(ticket)
 

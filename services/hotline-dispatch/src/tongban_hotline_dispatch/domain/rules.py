@@ -1,8 +1,9 @@
 """What the clocks and the decisions of a ticket are computed from, as in force at one moment."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
+from uuid import UUID
 
 from tongban_common.working_days import SHANGHAI, Limit, Unit, WorkingCalendar
 from tongban_hotline_dispatch.domain.appeal import Appeal
@@ -24,6 +25,8 @@ class Rules:
     surges: Sequence[Surge] = ()  # never pinned: they hold for whatever moves in their window
     likeness: LikenessRules | None = None  # None: a matter is not compared with others
     upstream: UpstreamRules | None = None  # None: nothing goes back up
+    # The digest of the key by which a ticket's complainant may rate it; None: nobody is asked.
+    rating_digest: Callable[[UUID], str] | None = field(default=None, compare=False)
 
     def with_one_limit(self, limit: Limit) -> "Rules":
         """The same limit for every matter and both clocks: a policy given by value."""

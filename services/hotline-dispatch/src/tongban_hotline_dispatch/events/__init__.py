@@ -8,6 +8,7 @@ from tongban_hotline_dispatch.events import (
     handling,
     knowledge,
     likeness,
+    ratings,
     supervision,
     tickets,
 )
@@ -21,4 +22,5 @@ PUBLISHED: tuple[type[Event], ...] = (
     *likeness.PUBLISHED,
     *dispositions.PUBLISHED,
     *assessment.PUBLISHED,
+    *ratings.PUBLISHED,
 )

@@ -2,6 +2,7 @@
 
 from tongban_hotline_dispatch.pages import (
     assessment,
+    citizen,
     contacts,
     desks,
     dispatcher,
@@ -32,4 +33,5 @@ routers = (
     dispositions.router,
     likeness.router,
     assessment.router,
+    citizen.router,
 )

@@ -5,6 +5,7 @@ from tongban_hotline_dispatch.store.assignments import assignment
 from tongban_hotline_dispatch.store.complainants import Complainant, Complainants, complainant
 from tongban_hotline_dispatch.store.contact_rounds import Rounds
 from tongban_hotline_dispatch.store.contacts import Contacts
+from tongban_hotline_dispatch.store.counter import query_try
 from tongban_hotline_dispatch.store.desks import board_tally
 from tongban_hotline_dispatch.store.dispatching import dispatch_catalogue, dispatch_rule
 from tongban_hotline_dispatch.store.exclusions import ExclusionNotFound, Exclusions
@@ -56,6 +57,7 @@ __all__ = [
     "open311_key",
     "open311_news",
     "open311_request",
+    "query_try",
     "routing_decision",
     "supervision",
     "supervision_card",
