@@ -10,7 +10,7 @@ from tongban_hotline_dispatch.store import Complainant
 NOW = datetime(2026, 9, 30, 10, 0, tzinfo=SHANGHAI)
 CSV = (
     "渠道,渠道编号,诉求类型,标题,内容\r\n"
-    "电话,T-1,求助,路灯不亮,已三天不亮\r\n"
+    "微信,T-1,求助,路灯不亮,已三天不亮\r\n"
     "飞鸽,T-2,求助,路灯不亮,已三天不亮\r\n"
 )
 

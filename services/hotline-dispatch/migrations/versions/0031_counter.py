@@ -1,4 +1,4 @@
-"""Tries to look up a ticket by its number."""
+"""Tries to look up a ticket by its number, and what an appeal says besides its words."""
 
 from alembic import op
 
@@ -15,6 +15,16 @@ STATEMENTS = (
     )
     """,
     "CREATE INDEX ix_query_try_since ON query_try (since)",
+    """
+    CREATE TABLE ticket_detail (
+      ticket_id UUID NOT NULL,
+      target_name BYTEA,
+      occurred_at TIMESTAMP WITH TIME ZONE,
+      demand TEXT,
+      CONSTRAINT pk_ticket_detail PRIMARY KEY (ticket_id),
+      CONSTRAINT fk_ticket_detail_ticket_id_ticket FOREIGN KEY(ticket_id) REFERENCES ticket (id)
+    )
+    """,
 )
 
 
@@ -24,4 +34,5 @@ def upgrade() -> None:
 
 
 def downgrade() -> None:
+    op.execute("DROP TABLE ticket_detail")
     op.execute("DROP TABLE query_try")

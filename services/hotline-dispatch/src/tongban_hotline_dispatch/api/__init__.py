@@ -6,6 +6,7 @@ from tongban_hotline_dispatch.api import (
     citizens,
     contact_rounds,
     contacts,
+    counter,
     dispatching,
     dispositions,
     exclusions,
@@ -54,4 +55,5 @@ routers = (
     exclusions.audits,
     upstream.router,
     citizens.router,
+    counter.router,
 )

@@ -24,10 +24,12 @@ from tongban_common.http import (
 )
 from tongban_common.privacy import Sealer
 from tongban_common.service import Parts
+from tongban_common.working_days import SHANGHAI
 from tongban_hotline_dispatch import operations, queries
 from tongban_hotline_dispatch.api.views import (
     AssignmentView,
     DeadlineView,
+    DetailsView,
     HistoryView,
     LineView,
     PageView,
@@ -42,6 +44,7 @@ from tongban_hotline_dispatch.domain.assignment import EmptyReply, Reply
 from tongban_hotline_dispatch.domain.callback import Heard, Mark, Resolved
 from tongban_hotline_dispatch.domain.citizens import TooManyTries
 from tongban_hotline_dispatch.domain.closing import CallbackDue
+from tongban_hotline_dispatch.domain.elements import Details, Elements, ElementsMissing
 from tongban_hotline_dispatch.domain.importing import PHONE
 from tongban_hotline_dispatch.domain.intake import StrangeDeadline
 from tongban_hotline_dispatch.domain.matters import MatterNotInForce
@@ -50,6 +53,8 @@ from tongban_hotline_dispatch.domain.process import UnknownReason
 from tongban_hotline_dispatch.domain.ticket import NotYourTicket
 from tongban_hotline_dispatch.operations import Rules, Step, acts_for, citizens
 from tongban_hotline_dispatch.store import Complainant, TicketNotFound, UnitNotFound
+from tongban_hotline_dispatch.store.counter import COUNTER
+from tongban_hotline_dispatch.store.details import details_of
 from tongban_hotline_dispatch.store.tickets import AlreadyTakenIn
 
 router = Router(prefix="/hotline/v1/tickets", tags=["工单"])
@@ -66,6 +71,13 @@ async def _rules_in_force(kit: Parts, now: Now) -> Rules:
 
 # Stands before Tx where both are parameters: read before the transaction takes its connection.
 InForce = Annotated[Rules, Depends(_rules_in_force)]
+
+
+async def _elements_in_force(kit: Parts, now: Now) -> Elements:
+    return (await kit.policy(COUNTER).at(now.astimezone(SHANGHAI).date())).elements
+
+
+ElementsInForce = Annotated[Elements, Depends(_elements_in_force)]
 
 
 class PersonRequest(Body):
@@ -95,6 +107,17 @@ class RegisterRequest(Body):
     answer: str | None = Field(
         default=None, min_length=1, max_length=20_000, description="直接答复"
     )
+
+    target_name: str | None = Field(
+        default=None, min_length=1, max_length=200, description="被反映对象；投诉、举报须填写"
+    )
+    occurred_at: AwareDatetime | None = Field(default=None, description="发生时间")
+    demand: str | None = Field(default=None, min_length=1, max_length=2000, description="诉求目的")
+
+    def details(self) -> Details:
+        return Details(
+            target_name=self.target_name, occurred_at=self.occurred_at, demand=self.demand
+        )
 
     def appeal(self) -> Appeal:
         return Appeal(
@@ -158,12 +181,15 @@ class CloseRequest(Body):
     "",
     status_code=201,
     summary="登记诉求",
-    responses=refusals(AlreadyTakenIn, UnknownReason, StrangeDeadline, MatterNotInForce),
+    responses=refusals(
+        AlreadyTakenIn, UnknownReason, StrangeDeadline, MatterNotInForce, ElementsMissing
+    ),
 )
 async def register(
     body: RegisterRequest,
     response: Response,
     rules: InForce,
+    elements: ElementsInForce,
     tx: Tx,
     now: Now,
     kit: Parts,
@@ -181,7 +207,9 @@ async def register(
         disposition=body.disposition,
         line=body.line,
         answer=body.answer,
+        details=body.details(),
     )
+    new.check(elements)
     ticket = await operations.register(tx, new=new, rules=rules, sealer=Sealer(kit.secret), now=now)
     response.headers["Location"] = f"/hotline/v1/tickets/{ticket.id}"
     no_store(response)
@@ -220,10 +248,12 @@ async def read(
 ) -> TicketDetailView:
     ticket = await queries.one(reads, ticket_id, seen_by=acts_for(who))
     person = await queries.person(reads, ticket_id, Sealer(kit.secret))
+    details = await details_of(reads, ticket_id, Sealer(kit.secret))
     tag(response, ticket.version)
     return TicketDetailView(
         **TicketView.of(ticket, now=now).model_dump(),
         person=PersonView(name=person.name, phone=person.phone),
+        details=DetailsView.of(details),
         assignments=[AssignmentView.of(each) for each in ticket.assignments],
     )
 

@@ -20,7 +20,8 @@ from tongban_hotline_dispatch.domain.ticket import Ticket
 from tongban_hotline_dispatch.operations.performing import CITIZEN, Step
 from tongban_hotline_dispatch.operations.process import Desk
 from tongban_hotline_dispatch.store import Note, NoteKind, Notes, TicketNotFound, Tickets
-from tongban_hotline_dispatch.store.counter import COUNTER, Tries
+from tongban_hotline_dispatch.store.counter import COUNTER
+from tongban_hotline_dispatch.store.query_tries import Tries
 
 _LENGTHS = 40, 20  # of a number and of a code; more is neither
 

@@ -1,6 +1,7 @@
 """What people look at. Translates; decides nothing."""
 
 from tongban_hotline_dispatch.pages import (
+    agent,
     assessment,
     citizen,
     contacts,
@@ -22,6 +23,7 @@ routers = (
     desks.router,
     dispatcher.router,
     unit.router,
+    agent.router,
     supervisor.router,
     ticket.router,
     tickets.router,

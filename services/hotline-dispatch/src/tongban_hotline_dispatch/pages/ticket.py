@@ -26,6 +26,7 @@ from tongban_hotline_dispatch.pages.move_table import BY_PATH, offered
 from tongban_hotline_dispatch.pages.moves import Acting, PageMove, Seen
 from tongban_hotline_dispatch.pages.ticket_view import clock_lines, happened, last_act
 from tongban_hotline_dispatch.store import TicketNotFound
+from tongban_hotline_dispatch.store.details import details_of
 from tongban_hotline_dispatch.store.ticket_story import joined, story
 
 router = Router(prefix="/hotline/tickets")
@@ -167,6 +168,7 @@ async def _context(
         "share": seen.share,
         "units": units,
         "person": await queries.person(reads, ticket.id, Sealer(look.kit.secret)),
+        "details": await details_of(reads, ticket.id, Sealer(look.kit.secret)),
         "is_overdue": ticket.is_overdue(at=look.now),
         "clocks": list(clocks),
         "happened": happened(told, units, rules.process),

@@ -5,8 +5,8 @@ from tongban_hotline_dispatch.store.assignments import assignment
 from tongban_hotline_dispatch.store.complainants import Complainant, Complainants, complainant
 from tongban_hotline_dispatch.store.contact_rounds import Rounds
 from tongban_hotline_dispatch.store.contacts import Contacts
-from tongban_hotline_dispatch.store.counter import query_try
 from tongban_hotline_dispatch.store.desks import board_tally
+from tongban_hotline_dispatch.store.details import ticket_detail
 from tongban_hotline_dispatch.store.dispatching import dispatch_catalogue, dispatch_rule
 from tongban_hotline_dispatch.store.exclusions import ExclusionNotFound, Exclusions
 from tongban_hotline_dispatch.store.hot_issues import hot_issue
@@ -18,6 +18,7 @@ from tongban_hotline_dispatch.store.matters import matter, matter_catalogue
 from tongban_hotline_dispatch.store.notes import Note, NoteKind, Notes, ticket_note
 from tongban_hotline_dispatch.store.officers import Officers
 from tongban_hotline_dispatch.store.open311 import open311_key, open311_news, open311_request
+from tongban_hotline_dispatch.store.query_tries import query_try
 from tongban_hotline_dispatch.store.reference import UnitNotFound, Units, metadata, unit
 from tongban_hotline_dispatch.store.routing import routing_decision
 from tongban_hotline_dispatch.store.supervision import supervision
@@ -62,6 +63,7 @@ __all__ = [
     "supervision",
     "supervision_card",
     "ticket",
+    "ticket_detail",
     "ticket_likeness",
     "ticket_move",
     "ticket_note",

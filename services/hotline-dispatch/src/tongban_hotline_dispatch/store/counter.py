@@ -1,85 +1,17 @@
-"""Tries to look up a ticket, and the rule data of taking in and looking up."""
+"""The rule data of looking up a ticket and of taking a matter in: `policies/counter.yaml`."""
 
-from datetime import datetime, timedelta
+from datetime import timedelta
 from functools import cached_property
-from uuid import UUID
+from typing import Self
 
-from pydantic import BaseModel, ConfigDict, Field
-from sqlalchemy import Column, DateTime, Index, Integer, LargeBinary, Table, func, select, text
+from pydantic import BaseModel, ConfigDict, Field, model_validator
 
-from tongban_common.db import Transaction
 from tongban_common.policies import Policy, PolicyKind
+from tongban_hotline_dispatch.domain.appeal import AppealType, Channel
 from tongban_hotline_dispatch.domain.citizens import CitizenRules
-from tongban_hotline_dispatch.domain.moves import Act
-from tongban_hotline_dispatch.store.reference import metadata
-from tongban_hotline_dispatch.store.tickets import ticket, ticket_move
+from tongban_hotline_dispatch.domain.elements import Element, Elements, Ending, Requirement
 
-query_try = Table(
-    "query_try",
-    metadata,
-    # A keyed index of what was given as a number: it may be somebody's phone by mistake.
-    Column("key", LargeBinary, primary_key=True),
-    Column("since", DateTime(timezone=True), nullable=False),
-    Column("tries", Integer, nullable=False),
-)
-Index("ix_query_try_since", query_try.c.since)
-_COUNT = text(
-    """
-    INSERT INTO query_try AS q (key, since, tries) VALUES (:key, :now, 1)
-    ON CONFLICT (key) DO UPDATE SET
-      tries = CASE WHEN q.since <= :over THEN 1 ELSE least(q.tries + 1, 1000) END,
-      since = CASE WHEN q.since <= :over THEN excluded.since ELSE q.since END
-    RETURNING tries
-    """
-)
-_FORGET = text("DELETE FROM query_try WHERE key = :key")
-_SWEEP = text(
-    """
-    DELETE FROM query_try WHERE key IN (
-      SELECT key FROM query_try WHERE since <= :over ORDER BY since LIMIT 20
-      FOR UPDATE SKIP LOCKED
-    )
-    """
-)
-
-
-class Tries:
-    """Counted before the code is looked at, so that guesses side by side count, too."""
-
-    def __init__(self, tx: Transaction) -> None:
-        self._tx = tx
-
-    async def count(self, key: bytes, *, now: datetime, within: timedelta) -> int:
-        """This try, and those before it in the time; it holds the others of the same number."""
-        over = now - within
-        await self._tx.connection.execute(_SWEEP, {"over": over})
-        counted = await self._tx.connection.execute(_COUNT, {"key": key, "now": now, "over": over})
-        tries: int = counted.scalar_one()
-        return tries
-
-    async def forget(self, key: bytes) -> None:
-        await self._tx.connection.execute(_FORGET, {"key": key})
-
-    async def code_of(self, ticket_no: str) -> tuple[UUID, str] | None:
-        rows = await self._tx.connection.execute(
-            select(ticket.c.id, ticket.c.query_code).where(ticket.c.ticket_no == ticket_no)
-        )
-        row = rows.one_or_none()
-        return None if row is None else (row.id, row.query_code)
-
-    async def acts_since(self, ticket_id: UUID, actor: str, act: Act, since: datetime) -> int:
-        """How often somebody did something with a ticket."""
-        counted = await self._tx.connection.execute(
-            select(func.count())
-            .select_from(ticket_move)
-            .where(
-                ticket_move.c.ticket_id == ticket_id,
-                ticket_move.c.actor == actor,
-                ticket_move.c.act == act,
-                ticket_move.c.at >= since,
-            )
-        )
-        return int(counted.scalar_one())
+PLACEHOLDERS = ("ticket_no", "query_code", "due", "words", "repeats")
 
 
 class _Part(BaseModel):
@@ -100,10 +32,61 @@ class _Supplements(_Part):
     a_day: int = Field(ge=1, le=100)
 
 
+class _Required(_Part):
+    element: Element
+    appeal_types: frozenset[AppealType] = frozenset(AppealType)
+    except_channels: frozenset[Channel] = frozenset()
+    matters: tuple[str, ...] = ()
+    unless: frozenset[Ending] = frozenset()
+
+
+class _Agent(_Part):
+    caller_matters: int = Field(ge=1, le=50)
+    matters_offered: int = Field(ge=1, le=50)
+
+
+class _Told(_Part):
+    accepted: str = Field(min_length=1)
+    no_reply: str = Field(min_length=1)
+    awaiting_facts: str = Field(min_length=1)
+    answered: str = Field(min_length=1)
+    routed_out: str = Field(min_length=1)
+    repeated: str = Field(min_length=1)
+
+    @model_validator(mode="after")
+    def _names_what_there_is(self) -> Self:
+        for name, template in self.words().items():
+            try:
+                template.format(**dict.fromkeys(PLACEHOLDERS, ""))
+            except (KeyError, IndexError, ValueError) as fault:
+                known = "、".join(PLACEHOLDERS)
+                raise ValueError(f"{name} 只能用这些占位：{known}") from fault
+        return self
+
+    def words(self) -> dict[str, str]:
+        return self.model_dump(exclude={"clause"})
+
+
 class CounterPolicy(Policy):
     query_tries: _Tries
     query_session: _Session
     supplements: _Supplements
+    agent: _Agent
+    required: list[_Required] = Field(min_length=1)
+    told: _Told
+
+    @model_validator(mode="after")
+    def _asks_for_a_contact(self) -> Self:
+        """联系方式不得缺省：北京市接诉即办工作条例第十条。"""
+        asked = {kind for each in self.required for kind in each.appeal_types if _is_contact(each)}
+        lacking = [kind for kind in AppealType if kind not in asked]
+        if lacking:
+            raise ValueError(f"这些诉求类型没有要求联系电话：{'、'.join(lacking)}")
+        return self
+
+    @cached_property
+    def elements(self) -> Elements:
+        return Elements([Requirement(**each.model_dump()) for each in self.required])
 
     @cached_property
     def citizens(self) -> CitizenRules:
@@ -113,6 +96,10 @@ class CounterPolicy(Policy):
             session=timedelta(minutes=self.query_session.minutes),
             supplements_a_day=self.supplements.a_day,
         )
+
+
+def _is_contact(required: _Required) -> bool:
+    return required.element is Element.PHONE and Channel.PHONE not in required.except_channels
 
 
 COUNTER = PolicyKind("tongban_hotline_dispatch", "counter.yaml", CounterPolicy)
