@@ -55,7 +55,7 @@ class Client:
     def lifecycle(self) -> None:
         """Create, assign, sign, reply, close, read: with keys and versions, as a platform does."""
         hub, officer = self._task.hub, self._task.officer
-        appeal = {"channel": "phone", "appeal_type": "help", **_MATTER}
+        appeal = {"channel": "wechat", "appeal_type": "help", **_MATTER}
         ticket = self._ask("POST", "/hotline/v1/tickets", appeal, token=hub)
         moves: tuple[tuple[str, dict[str, str], str], ...] = (
             ("assign", {"unit_code": "BENCH"}, hub),

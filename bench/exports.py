@@ -64,7 +64,7 @@ async def _measure(rows: int) -> list[Taken]:
 
 async def _fill(server: Server, issuer: DevelopmentIssuer, url: str, rows: int) -> None:
     """One ticket through the API, and copies of its row, each with a person of its own."""
-    body = {"channel": "phone", "appeal_type": "help", "title": "路灯不亮" * 5, "content": "内容"}
+    body = {"channel": "wechat", "appeal_type": "help", "title": "路灯不亮" * 5, "content": "内容"}
     async with _client(server, issuer) as client:
         (await client.post("/hotline/v1/tickets", json=body)).raise_for_status()
     connection = await asyncpg.connect(url.replace("+asyncpg", ""))

@@ -142,7 +142,7 @@ class Client:
         fate = self._random.choices(list(FATES), list(FATES.values()))[0]
         unit = self._random.choice(UNITS)
         body = {
-            "channel": "phone",
+            "channel": "wechat",
             "appeal_type": self._random.choice(["consult", "help", "complaint"]),
             "title": "路灯不亮",
             "content": "小区门口的路灯不亮了，请处理。",

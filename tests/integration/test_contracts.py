@@ -96,8 +96,9 @@ def test_the_openapi_document_is_valid_3_1(service: Service) -> None:
 
 
 OPEN = {
-    "GET /hotline/v1/progress",
-    "POST /hotline/v1/progress",
+    "POST /hotline/v1/public/ticket/supplements",
+    "POST /hotline/v1/public/ticket/withdrawal",
+    "POST /hotline/v1/public/ticket/reopening",
     "POST /intake/v1/progress",
     "POST /evaluation/v1/reviews",
 }

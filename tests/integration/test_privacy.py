@@ -121,10 +121,13 @@ async def requests_that_fail(town: Town) -> None:
         await town.public.get(
             "/hotline/v1/progress", params={"ticket_no": LETTER[:40], "query_code": "1"}
         ),
+        await town.public.post(
+            "/hotline/progress", data={"ticket_no": LETTER[:40], "query_code": LETTER[:20]}
+        ),
         await town.public.get(f"/hotline/{quote(LETTER)}"),
         await town.public.get(f"/intake/v1/cases/{quote(LETTER)}"),
     ]
-    assert [each.status_code for each in answers] == [422, 415, 404, 404, 401]
+    assert [each.status_code for each in answers] == [422, 415, 404, 404, 404, 401]
     assert signs_in(*(each.text for each in answers)) == []
 
 

@@ -1,5 +1,6 @@
 """What other services announce: one invitation for a matter, and the names of units."""
 
+import hashlib
 from datetime import datetime
 from typing import Any
 from uuid import UUID
@@ -9,6 +10,7 @@ from sqlalchemy import Row, select
 from tongban_common.db import Database
 from tongban_common.dead_letters import dead_letter
 from tongban_common.service import Kit, Service
+from tongban_common.testing import Client
 from tongban_common.working_days import SHANGHAI
 from tongban_evaluation.store.reviews import invitation
 from tongban_evaluation.store.units import unit
@@ -57,6 +59,27 @@ async def test_a_closed_ticket_invites_for_thirty_days(db: Database, deliver: An
     (row,) = await invitations(db)
     assert (row.matter_kind, row.title) == ("ticket", "12345工单 12345-20260930-0001")
     assert row.due_at == datetime(2026, 10, 30, 23, 59, 59, 999999, tzinfo=SHANGHAI)
+
+
+async def test_whoever_has_the_key_of_a_ticket_comes_to_its_review(
+    client: Client, deliver: Any
+) -> None:
+    key = "a key that only its citizen has"
+    digest = hashlib.sha256(key.encode()).hexdigest()
+    early = await client.get(f"/evaluation/t/{key}")
+    for _ in range(2):  # closed, taken up again, closed again
+        await deliver(TICKETS, "ticket-closed", TICKET["ticket_id"], **TICKET)
+        offered = {"ticket_id": TICKET["ticket_id"], "key_digest": digest}
+        await deliver(TICKETS, "rating-offered", TICKET["ticket_id"], **offered)
+
+    led = await client.get(f"/evaluation/t/{key}")
+    page = await client.get(led.headers["location"])
+    others = [(await client.get(f"/evaluation/t/{each}")).status_code for each in ("x", digest)]
+
+    assert (early.status_code, early.json()["code"]) == (404, "invitation.not_found")
+    assert (led.status_code, led.headers["cache-control"]) == (303, "no-store")
+    assert (page.status_code, "12345工单 12345-20260930-0001" in page.text) == (200, True)
+    assert others == [404, 404]
 
 
 async def test_a_duplicate_delivery_invites_once(

@@ -66,6 +66,7 @@ async def test_a_ticket_goes_from_registration_to_close(
             "callback-opened",
             "callback-completed",
             "ticket-closed",
+            "rating-offered",
         ]
 
 

@@ -10,7 +10,7 @@ from tongban_hotline_dispatch.main import commands_of
 
 Run = Callable[..., tuple[int, str]]
 HEADINGS = "渠道,渠道编号,诉求类型,标题,内容\n"
-GOOD = "电话,T-1,求助,路灯不亮,已三天不亮\n"
+GOOD = "微信,T-1,求助,路灯不亮,已三天不亮\n"
 
 
 @pytest.fixture
@@ -39,7 +39,7 @@ def test_bad_rows_are_named_and_the_command_says_that_there_were_some(
     run: Run, tmp_path: Path
 ) -> None:
     file = tmp_path / "诉求.csv"
-    file.write_text(HEADINGS + GOOD + "电话,T-2,闲聊,标题,内容\n", encoding="utf-8")
+    file.write_text(HEADINGS + GOOD + "微信,T-2,闲聊,标题,内容\n", encoding="utf-8")
 
     code, output = run("import", str(file))
 

@@ -20,6 +20,7 @@ NOW = datetime(2026, 9, 21, 10, 0, tzinfo=SHANGHAI)
 BODY = {
     "channel": "phone",
     "appeal_type": "complaint",
+    "target_name": "某某商店",
     "title": "反映情况",
     "content": "具体内容如下所述",
     "person": {"name": "王五", "phone": "13912345678"},

@@ -256,7 +256,7 @@ async def test_a_matter_that_the_catalogue_does_not_know_is_a_bad_row(
     file = a_sheet(a_row(1, matter_code="99"), a_row(2))
 
     report = await operations.import_file(kit, content=file, actor="i-1", now=NOW)
-    asked = {"channel": "phone", "appeal_type": "help", "title": "路灯", "content": "不亮"}
+    asked = {"channel": "wechat", "appeal_type": "help", "title": "路灯", "content": "不亮"}
     answer = await hub.post("/hotline/v1/tickets", json=asked | {"matter_code": "99"})
 
     assert [row.outcome for row in report.rows] == [Outcome.REFUSED, Outcome.TAKEN]

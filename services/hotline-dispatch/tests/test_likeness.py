@@ -23,13 +23,13 @@ API = "/hotline/v1"
 TICKETS = f"{API}/tickets"
 NOW = datetime(2026, 9, 21, 10, 0, tzinfo=SHANGHAI)
 MIXER = {
-    "channel": "phone",
+    "channel": "wechat",
     "appeal_type": "complaint",
     "title": "丽发新城附近搅拌站噪音扰民",
     "content": "A2区丽发新城旁边新建了一个混凝土搅拌站，粉尘和噪音严重，居民夜里睡不着。",
 }
 LAMP = {
-    "channel": "phone",
+    "channel": "wechat",
     "appeal_type": "help",
     "title": "桂花路口路灯不亮",
     "content": "桂花路与人民路交叉口的路灯已经三天不亮，老人出行危险。",

@@ -201,7 +201,8 @@ class World:
         async with self._kit.db.transaction() as tx:
             await tx.connection.execute(delete(timer))
         appeal = {
-            "channel": "phone",
+            "channel": "phone" if has_phone else "wechat",
+            "target_name": "某某商店",
             "appeal_type": kind,
             "title": "路灯不亮",
             "content": "桂花路口的路灯已三天不亮",

@@ -10,7 +10,7 @@ from tongban_hotline_dispatch.store import Complainant
 NOW = datetime(2026, 9, 30, 10, 0, tzinfo=SHANGHAI)
 CSV = (
     "渠道,渠道编号,诉求类型,标题,内容\r\n"
-    "电话,T-1,求助,路灯不亮,已三天不亮\r\n"
+    "微信,T-1,求助,路灯不亮,已三天不亮\r\n"
     "飞鸽,T-2,求助,路灯不亮,已三天不亮\r\n"
 )
 
@@ -138,10 +138,11 @@ async def test_the_citizen_looks_up_progress_without_signing_in(client: Client, 
     numbers = {"ticket_no": made.ticket_no, "query_code": made.query_code}
 
     form = await client.get("/hotline/progress")
-    found = await client.post("/hotline/progress", data=numbers)
+    entered = await client.post("/hotline/progress", data=numbers)
+    found = await client.get("/hotline/progress")
     wrong = await client.post("/hotline/progress", data={**numbers, "query_code": "87654321"})
 
-    assert form.status_code == 200
+    assert (form.status_code, entered.status_code) == (200, 303)
     assert "路灯不亮" in found.text
     assert "待派单" in found.text
     assert found.headers["cache-control"] == "no-store"

@@ -140,6 +140,7 @@ async def test_a_reply_is_reviewed_called_back_done_again_and_closed(
         "callback-attempted",
         "callback-completed",
         "ticket-closed",
+        "rating-offered",
     ]
 
 

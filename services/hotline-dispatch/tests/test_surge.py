@@ -33,7 +33,7 @@ PROFILE = """
       reply: {amount: 30, unit: minutes, clause: 30分钟内响应}
 """
 TYPHOON = {
-    "channel": "phone",
+    "channel": "wechat",
     "appeal_type": "help",
     "title": "树倒了",
     "content": "台风吹倒了树，压住了车",

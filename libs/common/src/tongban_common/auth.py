@@ -96,7 +96,7 @@ class StaffTokens:
         session = request.cookies.get(SESSION_COOKIE)
         if session is None:
             return None
-        _refuse_cross_site(request)
+        refuse_cross_site(request)
         try:
             return await self.verify(session)
         except BadToken:
@@ -192,7 +192,7 @@ def _bearer(request: Request) -> str | None:
     return token.strip() if scheme.lower() == "bearer" and token.strip() else None
 
 
-def _refuse_cross_site(request: Request) -> None:
+def refuse_cross_site(request: Request) -> None:
     """A cookie alone does not prove that the page asking is ours."""
     if request.method in _SAFE_METHODS:
         return

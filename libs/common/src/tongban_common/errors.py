@@ -73,5 +73,9 @@ class PreconditionMissing(Refusal):
     code = "precondition_missing"
 
 
+class TooOften(Refusal):
+    code = "too_often"
+
+
 class TooBusy(Refusal):
     code = "too_busy"

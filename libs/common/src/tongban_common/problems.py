@@ -36,6 +36,7 @@ STATUS: dict[type[errors.Refusal], int] = {
     errors.UnsupportedMedia: 415,
     errors.RuleViolation: 422,
     errors.PreconditionMissing: 428,
+    errors.TooOften: 429,
     errors.TooBusy: 503,
 }
 _TITLES = {
@@ -51,6 +52,7 @@ _TITLES = {
     415: "不支持的内容类型",
     422: "不符合要求",
     428: "缺少前提条件",
+    429: "次数过多，请稍后再试",
     500: "系统内部错误",
     503: "系统繁忙，请稍后再试",
 }

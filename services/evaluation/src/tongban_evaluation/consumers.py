@@ -13,6 +13,7 @@ from tongban_common.service import Kit
 from tongban_evaluation import operations
 from tongban_evaluation.domain.invitation import Matter, MatterKind
 from tongban_evaluation.domain.review import Heard
+from tongban_evaluation.store.keys import keep_key
 from tongban_evaluation.store.policies import RuleBook, rule_book
 from tongban_evaluation.store.units import keep_name
 
@@ -73,6 +74,16 @@ class CallbackCompleted(Reading):
         return self.is_final and self.outcome == REACHED
 
 
+class RatingOffered(Reading):
+    """Whoever shows the key of this digest is the ticket's complainant."""
+
+    type: ClassVar[str] = "tongban.hotline.rating-offered.v1"
+    topic: ClassVar[str] = TICKETS
+
+    ticket_id: UUID
+    key_digest: str
+
+
 class UnitChanged(Reading):
     type: ClassVar[str] = "tongban.intake.unit-changed.v1"
     topic: ClassVar[str] = DIRECTORY
@@ -122,6 +133,10 @@ def _ticket(ticket_id: UUID, ticket_no: str, unit_code: str) -> Matter:
     )
 
 
+async def _keep_key(tx: Transaction, offered: RatingOffered) -> None:
+    await keep_key(tx, digest=offered.key_digest, ticket_id=offered.ticket_id)
+
+
 async def _name_unit(tx: Transaction, unit: UnitChanged) -> None:
     await keep_name(tx, code=unit.unit_code, name=unit.name)
 
@@ -133,6 +148,7 @@ def subscriptions(kit: Kit) -> tuple[Subscription[Any], ...]:
         on(TicketClosed, receiver.close_ticket),
         on(RatingInvited, receiver.invite_to_rate),
         on(CallbackCompleted, receiver.take_callback),
+        on(RatingOffered, _keep_key),
         on(UnitChanged, _name_unit),
         *ignore(
             CASES,

@@ -116,6 +116,13 @@ async def review_page(
     return await _form(request, row, form, via=asked.via, now=now)
 
 
+@router.get("/t/{key}", include_in_schema=False)
+async def review_of_ticket(request: Request, key: str, reads: Reads) -> Response:
+    """From the citizen's own ticket, where he showed its number and code, to its review."""
+    row = await queries.invitation_by_key(reads, key)
+    return _kept(RedirectResponse(_links(request).link(row.id), status_code=303))
+
+
 @router.post("/r/{token}", response_class=HTMLResponse, include_in_schema=False)
 async def submit_review(
     request: Request,

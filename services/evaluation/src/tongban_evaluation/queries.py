@@ -1,5 +1,6 @@
 """Read models: lists, one rectification with its history, one invitation. No locks."""
 
+import hashlib
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
@@ -14,6 +15,7 @@ from tongban_common.working_days import Explanation, Limit, WorkingCalendar
 from tongban_evaluation.domain.deadlines import Stage
 from tongban_evaluation.domain.invitation import MatterKind
 from tongban_evaluation.domain.rectification import Outcome, Status
+from tongban_evaluation.store.keys import rating_key
 from tongban_evaluation.store.rectifications import (
     RectificationNotFound,
     clock_of,
@@ -131,6 +133,20 @@ async def invitation_for(
         invitation.c.matter_kind == kind, invitation.c.matter_id == matter_id
     )
     return _found((await connection.execute(statement)).one_or_none())
+
+
+async def invitation_by_key(connection: AsyncConnection, key: str) -> Row[Any]:
+    """Of the ticket whose complainant has this key. Raises InvitationNotFound."""
+    digest = hashlib.sha256(key.encode("utf-8", "replace")).hexdigest()
+    statement = (
+        select(invitation)
+        .join(rating_key, rating_key.c.ticket_id == invitation.c.matter_id)
+        .where(rating_key.c.digest == digest, invitation.c.matter_kind == MatterKind.TICKET)
+    )
+    row = (await connection.execute(statement)).one_or_none()
+    if row is None:
+        raise InvitationNotFound("评价还没有开放：工单刚办结的请稍后再试，链接有误的请重新查询进度")
+    return row
 
 
 async def invitation_with_review(connection: AsyncConnection, invitation_id: UUID) -> Row[Any]:

@@ -42,6 +42,7 @@ from tongban_hotline_dispatch.store.assessment_policy import ASSESSMENT
 from tongban_hotline_dispatch.store.assessment_reads import UnitLine, unit_lines
 from tongban_hotline_dispatch.store.callback_policy import CALLBACK
 from tongban_hotline_dispatch.store.contacts_rules import CONTACTS
+from tongban_hotline_dispatch.store.counter import COUNTER
 from tongban_hotline_dispatch.store.desks import DESKS
 from tongban_hotline_dispatch.store.exports import EXPORT
 from tongban_hotline_dispatch.store.identity_policy import IDENTITY
@@ -82,6 +83,7 @@ SERVICE = Service(
         ASSESSMENT,
         CALLBACK,
         IDENTITY,
+        COUNTER,
     ),
     state=lambda kit: {"suggester": Suggester(kit)},
     furnishing=lambda kit: first_catalogue(kit, now=utc_now()),

@@ -161,17 +161,6 @@ async def one(reads: AsyncConnection, ticket_id: UUID, *, seen_by: Viewer) -> Ti
     return found
 
 
-async def progress(reads: AsyncConnection, *, ticket_no: str, query_code: str) -> Ticket:
-    """For the citizen. Raises TicketNotFound without saying which number did not fit."""
-    rows = await reads.execute(
-        select(ticket).where(ticket.c.ticket_no == ticket_no, ticket.c.query_code == query_code)
-    )
-    row = rows.one_or_none()
-    if row is None:
-        raise TicketNotFound("没有查到：请核对工单编号和查询码")
-    return ticket_of(row, await shares_of(reads, row))
-
-
 async def history(reads: AsyncConnection, ticket_id: UUID) -> Sequence[HistoryLine]:
     rows = await reads.execute(
         select(ticket_move, unit.c.name.label("unit_name"))

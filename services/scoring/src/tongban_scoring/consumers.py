@@ -397,6 +397,7 @@ def subscriptions(kit: Kit) -> tuple[Subscription[Any], ...]:
             "tongban.hotline.ticket-linked.v1",
             "tongban.hotline.ticket-guided.v1",
             "tongban.hotline.duty-officer-alerted.v1",
+            "tongban.hotline.rating-offered.v1",
         ),
         *ignore(
             RECTIFICATIONS,

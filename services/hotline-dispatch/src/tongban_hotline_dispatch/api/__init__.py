@@ -5,8 +5,10 @@ from tongban_hotline_dispatch.api import (
     attachments,
     bulk,
     callbacks,
+    citizens,
     contact_rounds,
     contacts,
+    counter,
     dispatching,
     dispositions,
     exclusions,
@@ -64,4 +66,6 @@ routers = (
     identity.router,
     guard.router,
     attachments.router,
+    citizens.router,
+    counter.router,
 )

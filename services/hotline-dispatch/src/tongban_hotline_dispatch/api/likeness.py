@@ -18,6 +18,7 @@ from tongban_hotline_dispatch import operations
 from tongban_hotline_dispatch.api.bulk import BulkView
 from tongban_hotline_dispatch.api.tickets import (
     MOVE_REFUSALS,
+    ElementsInForce,
     InForce,
     PersonRequest,
     RegisterRequest,
@@ -25,6 +26,7 @@ from tongban_hotline_dispatch.api.tickets import (
     step_of,
 )
 from tongban_hotline_dispatch.api.views import ProgressView, TicketView
+from tongban_hotline_dispatch.domain.elements import ElementsMissing
 from tongban_hotline_dispatch.domain.importing import PHONE
 from tongban_hotline_dispatch.domain.moves import Status
 from tongban_hotline_dispatch.domain.process import UnknownReason
@@ -223,18 +225,20 @@ async def duplicates(
     "/filings",
     status_code=201,
     summary="登记诉求；同一人同一事项在办的，不另立工单",
-    responses=refusals(AlreadyTakenIn, UnknownReason),
+    responses=refusals(AlreadyTakenIn, UnknownReason, ElementsMissing),
 )
 async def file(
     body: FilingRequest,
     response: Response,
     rules: InForce,
+    elements: ElementsInForce,
     tx: Tx,
     now: Now,
     kit: Parts,
     who: Principal = require("ticket:register"),
 ) -> FilingView:
     new = registration(body, who, new_id(now))
+    new.check(elements)
     filed = await likeness.file(
         tx, new=new, new_facts=body.new_facts, rules=rules, sealer=Sealer(kit.secret), now=now
     )
@@ -350,4 +354,5 @@ def registration(body: RegisterRequest, who: Principal, ticket_id: UUID) -> oper
         disposition=body.disposition,
         line=body.line,
         answer=body.answer,
+        details=body.details(),
     )

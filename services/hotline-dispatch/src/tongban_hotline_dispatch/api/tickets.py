@@ -24,10 +24,12 @@ from tongban_common.http import (
 )
 from tongban_common.privacy import Sealer
 from tongban_common.service import Parts
+from tongban_common.working_days import SHANGHAI
 from tongban_hotline_dispatch import operations, queries
 from tongban_hotline_dispatch.api.views import (
     AssignmentView,
     DeadlineView,
+    DetailsView,
     HistoryView,
     LineView,
     PageView,
@@ -40,16 +42,20 @@ from tongban_hotline_dispatch.api.views import (
 from tongban_hotline_dispatch.domain.appeal import Appeal, AppealType, Channel, Urgency
 from tongban_hotline_dispatch.domain.assignment import EmptyReply, Reply
 from tongban_hotline_dispatch.domain.callback import Heard, Mark, Resolved
+from tongban_hotline_dispatch.domain.citizens import TooManyTries
 from tongban_hotline_dispatch.domain.closing import CallbackDue
-from tongban_hotline_dispatch.domain.guard import AccusedUnit, Recused
+from tongban_hotline_dispatch.domain.elements import Details, Elements, ElementsMissing
+from tongban_hotline_dispatch.domain.guard import COMPLAINANT, AccusedUnit, Recused
 from tongban_hotline_dispatch.domain.importing import PHONE
 from tongban_hotline_dispatch.domain.intake import StrangeDeadline
 from tongban_hotline_dispatch.domain.matters import MatterNotInForce
 from tongban_hotline_dispatch.domain.moves import IllegalMove, Status
 from tongban_hotline_dispatch.domain.process import UnknownReason
 from tongban_hotline_dispatch.domain.ticket import NotYourTicket
-from tongban_hotline_dispatch.operations import Rules, Step, acts_for, viewer_of
+from tongban_hotline_dispatch.operations import Rules, Step, acts_for, citizens, viewer_of
 from tongban_hotline_dispatch.store import Complainant, TicketNotFound, UnitNotFound
+from tongban_hotline_dispatch.store.counter import COUNTER
+from tongban_hotline_dispatch.store.details import details_of
 from tongban_hotline_dispatch.store.tickets import AlreadyTakenIn
 
 router = Router(prefix="/hotline/v1/tickets", tags=["工单"])
@@ -73,6 +79,13 @@ async def _rules_in_force(kit: Parts, now: Now) -> Rules:
 
 # Stands before Tx where both are parameters: read before the transaction takes its connection.
 InForce = Annotated[Rules, Depends(_rules_in_force)]
+
+
+async def _elements_in_force(kit: Parts, now: Now) -> Elements:
+    return (await kit.policy(COUNTER).at(now.astimezone(SHANGHAI).date())).elements
+
+
+ElementsInForce = Annotated[Elements, Depends(_elements_in_force)]
 
 
 class PersonRequest(Body):
@@ -108,6 +121,17 @@ class RegisterRequest(Body):
     answer: str | None = Field(
         default=None, min_length=1, max_length=20_000, description="直接答复"
     )
+
+    target_name: str | None = Field(
+        default=None, min_length=1, max_length=200, description="被反映对象；投诉、举报须填写"
+    )
+    occurred_at: AwareDatetime | None = Field(default=None, description="发生时间")
+    demand: str | None = Field(default=None, min_length=1, max_length=2000, description="诉求目的")
+
+    def details(self) -> Details:
+        return Details(
+            target_name=self.target_name, occurred_at=self.occurred_at, demand=self.demand
+        )
 
     def appeal(self) -> Appeal:
         return Appeal(
@@ -172,13 +196,19 @@ class CloseRequest(Body):
     status_code=201,
     summary="登记诉求",
     responses=refusals(
-        AlreadyTakenIn, UnknownReason, StrangeDeadline, MatterNotInForce, UnitNotFound
+        AlreadyTakenIn,
+        UnknownReason,
+        StrangeDeadline,
+        MatterNotInForce,
+        UnitNotFound,
+        ElementsMissing,
     ),
 )
 async def register(
     body: RegisterRequest,
     response: Response,
     rules: InForce,
+    elements: ElementsInForce,
     tx: Tx,
     now: Now,
     kit: Parts,
@@ -198,7 +228,9 @@ async def register(
         disposition=body.disposition,
         line=body.line,
         answer=body.answer,
+        details=body.details(),
     )
+    new.check(elements)
     ticket = await operations.register(tx, new=new, rules=rules, sealer=Sealer(kit.secret), now=now)
     response.headers["Location"] = f"/hotline/v1/tickets/{ticket.id}"
     no_store(response)
@@ -241,10 +273,12 @@ async def read(
     viewer = viewer_of(who)
     ticket = await queries.one(reads, ticket_id, seen_by=viewer)
     person = await queries.person(reads, ticket, Sealer(kit.secret), seen_by=viewer.unit)
+    details = await details_of(reads, ticket_id, Sealer(kit.secret))
     tag(response, ticket.version)
     return TicketDetailView(
         **TicketView.of(ticket, now=now).model_dump(),
         person=PersonView.of(person),
+        details=DetailsView.of(details),
         assignments=[AssignmentView.of(each) for each in ticket.assignments],
     )
 
@@ -346,14 +380,23 @@ async def close(
     return TicketView.of(ticket, now=now)
 
 
-@public.get("", summary="按工单编号和查询码查询进度", responses=refusals(TicketNotFound))
+@public.get(
+    "",
+    summary="按工单编号和查询码查询进度（改用 /hotline/v1/public/ticket）",
+    responses=refusals(TicketNotFound, TooManyTries),
+    deprecated=True,
+)
 async def progress(
     response: Response,
-    reads: Reads,
+    now: Now,
+    kit: Parts,
     ticket_no: Annotated[str, Query(max_length=40, description="工单编号")],
     query_code: Annotated[str, Query(max_length=20, description="查询码")],
 ) -> ProgressView:
-    ticket = await queries.progress(reads, ticket_no=ticket_no, query_code=query_code)
+    """An address is logged on its way, and the code with it: the public API takes headers."""
+    ticket_id = await citizens.enter(kit, citizens.Numbers(ticket_no, query_code), now=now)
+    async with kit.db.reading() as reads:
+        ticket = await queries.one(reads, ticket_id, seen_by=COMPLAINANT)
     no_store(response)
     return ProgressView.of(ticket)
 

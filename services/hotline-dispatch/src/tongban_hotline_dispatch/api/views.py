@@ -11,6 +11,7 @@ from tongban_hotline_dispatch import queries
 from tongban_hotline_dispatch.domain.appeal import AppealType, Channel, Urgency
 from tongban_hotline_dispatch.domain.assignment import AskKind, Assignment, Clock, Role
 from tongban_hotline_dispatch.domain.deadlines import Term
+from tongban_hotline_dispatch.domain.elements import Details
 from tongban_hotline_dispatch.domain.moves import Act, State, Status
 from tongban_hotline_dispatch.domain.ticket import Ticket
 
@@ -172,8 +173,26 @@ class HistoryView(BaseModel):
         )
 
 
+class DetailsView(BaseModel):
+    """What the appeal says besides its words."""
+
+    target_name: str | None
+    occurred_at: AwareDatetime | None
+    demand: str | None
+
+    @classmethod
+    def of(cls, details: Details) -> "DetailsView":
+        target, demand = details.target_name, details.demand
+        return cls(
+            target_name=None if target is None else mask_text(target),
+            occurred_at=_local(details.occurred_at),
+            demand=None if demand is None else mask_text(demand),
+        )
+
+
 class TicketDetailView(TicketView):
     person: PersonView
+    details: DetailsView
     assignments: list[AssignmentView]
 
 

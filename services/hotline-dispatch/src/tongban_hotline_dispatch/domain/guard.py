@@ -51,6 +51,9 @@ class Viewer:
     unit: str | None = None
 
 
+COMPLAINANT = Viewer(subject="citizen")  # 诉求人: nothing of their own ticket is kept from them
+
+
 def accused(unit_code: str, target: str) -> AccusedUnit:
     words = "该单位是本工单的被诉单位或者其下属，不得承办"
     return AccusedUnit(words, accused_unit=target, unit_code=unit_code)

@@ -23,6 +23,7 @@ from tongban_hotline_dispatch.domain.appeal import (
     Appeal,
     Urgency,
 )
+from tongban_hotline_dispatch.domain.elements import Details
 
 
 class BadFile(BadInput):
@@ -42,6 +43,8 @@ COLUMNS: Mapping[str, str] = {
     "name": "姓名",
     "phone": "电话",
     "address": "地址",
+    "target_name": "被反映对象",
+    "demand": "诉求目的",
 }
 REQUIRED = ("channel", "channel_order_no", "appeal_type", "title", "content")
 LONGEST: Mapping[str, int] = {
@@ -56,6 +59,8 @@ LONGEST: Mapping[str, int] = {
     "name": 100,
     "phone": 20,
     "address": 300,
+    "target_name": 200,
+    "demand": 2000,
 }
 MOST_ROWS = 50_000  # a file is read whole; more are better split
 PHONE = r"^[0-9+\-]{5,20}$"
@@ -76,6 +81,7 @@ class Row:
     name: str | None
     phone: str | None
     address: str | None
+    details: Details
 
     @property
     def key(self) -> tuple[str, str | None]:
@@ -181,6 +187,7 @@ def _read(columns: Sequence[str | None], row: Sequence[str], now: datetime) -> R
         name=values["name"] or None,
         phone=values["phone"] or None,
         address=values["address"] or None,
+        details=Details(target_name=values["target_name"] or None, demand=values["demand"] or None),
     )
 
 

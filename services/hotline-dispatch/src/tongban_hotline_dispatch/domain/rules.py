@@ -1,8 +1,9 @@
 """What the clocks and the decisions of a ticket are computed from, as in force at one moment."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
+from uuid import UUID
 
 from tongban_common.working_days import SHANGHAI, Limit, Unit, WorkingCalendar
 from tongban_hotline_dispatch.domain.appeal import Appeal
@@ -28,6 +29,8 @@ class Rules:
     upstream: UpstreamRules | None = None  # None: nothing goes back up
     callback: CallbackBook | None = None
     identity: IdentityRules | None = None  # None: identity is hidden on request only
+    # The digest of the key by which a ticket's complainant may rate it; None: nobody is asked.
+    rating_digest: Callable[[UUID], str] | None = field(default=None, compare=False)
 
     def with_one_limit(self, limit: Limit) -> "Rules":
         """The same limit for every matter and both clocks: a policy given by value."""

@@ -9,6 +9,7 @@ from tongban_hotline_dispatch.events import (
     handling,
     knowledge,
     likeness,
+    ratings,
     reappraisals,
     supervision,
     tickets,
@@ -25,4 +26,5 @@ PUBLISHED: tuple[type[Event], ...] = (
     *likeness.PUBLISHED,
     *dispositions.PUBLISHED,
     *assessment.PUBLISHED,
+    *ratings.PUBLISHED,
 )

@@ -13,6 +13,8 @@ from tongban_common.clock import new_id
 from tongban_common.db import Transaction
 from tongban_common.privacy import Sealer
 from tongban_common.service import Kit
+from tongban_common.working_days import SHANGHAI
+from tongban_hotline_dispatch.domain.elements import ElementsMissing
 from tongban_hotline_dispatch.domain.importing import (
     ROUNDED,
     BadFile,
@@ -31,6 +33,7 @@ from tongban_hotline_dispatch.operations.tickets import (
     rules_at,
 )
 from tongban_hotline_dispatch.store import Complainant
+from tongban_hotline_dispatch.store.counter import COUNTER
 from tongban_hotline_dispatch.store.tickets import AlreadyTakenIn
 
 BATCH = 200  # rows of one transaction: few enough for short locks, enough to spare commits
@@ -116,7 +119,13 @@ async def _prepared(kit: Kit, row: Row | BadRow, actor: str) -> _Job | BadRow:
         appeal=row.appeal,
         person=Complainant(name=row.name, phone=row.phone, address=row.address),
         actor=actor,
+        details=row.details,
     )
+    policy = await kit.policy(COUNTER).at(row.registered_at.astimezone(SHANGHAI).date())
+    try:
+        new.check(policy.elements)
+    except ElementsMissing as refusal:
+        return BadRow(refusal.message)
     rules = await rules_at(kit, now=row.registered_at)
     return _Job(new=new, rules=rules, at=row.registered_at)
 

@@ -23,6 +23,7 @@ from tongban_hotline_dispatch.events.tickets import (
 )
 from tongban_hotline_dispatch.operations.announcing import announced, told_of
 from tongban_hotline_dispatch.operations.consultations import note_closed
+from tongban_hotline_dispatch.operations.ratings import RatingKeys, offer_rating
 from tongban_hotline_dispatch.operations.reporting_up import report_up
 from tongban_hotline_dispatch.operations.supervision_issuing import LADDER, take_flag, winding
 from tongban_hotline_dispatch.store import Tickets
@@ -41,6 +42,7 @@ from tongban_hotline_dispatch.store.upstream_policy import UPSTREAM
 # A command on the ticket as it stands, under the rules that it is pinned to.
 Command = Callable[[Ticket, Rules, datetime], Ticket]
 SYSTEM = "timer"
+CITIZEN = "complainant"  # 诉求人, without a sign-in
 # The end of these is no failure of anybody's: the act that it leads to says enough.
 PERIODS = frozenset({Clock.SUPPLEMENT, Clock.SUSPENSION, Clock.CALLBACK, Clock.ARCHIVE})
 _ANSWERED = frozenset({Status.CALLBACK, Status.CLOSED})
@@ -71,6 +73,7 @@ async def rules_at(kit: Kit, *, now: datetime) -> Rules:
         upstream=(await kit.policy(UPSTREAM).at(day)).rules,
         callback=await _callback_rules(kit, day),
         identity=(await kit.policy(IDENTITY).at(day)).rules,
+        rating_digest=RatingKeys(kit.secret).digest,
     )
 
 
@@ -116,6 +119,7 @@ async def settle(
     await Callbacks(tx).keep(before, after)
     await wind(tx, before, after, rules, now)
     announce(tx, before, after, rules.calendar, now)
+    offer_rating(tx, before, after, rules, now)
     await report_up(tx, before, after, pinned, now)
     await note_closed(tx, before, after, now)
     if after.is_supervised and not before.is_supervised:

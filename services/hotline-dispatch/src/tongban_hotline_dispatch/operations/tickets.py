@@ -1,7 +1,7 @@
 """The main road of a ticket (工单): registered, assigned, signed, replied, closed."""
 
 import secrets
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from uuid import UUID
 
@@ -12,6 +12,7 @@ from tongban_hotline_dispatch.domain import closing, handling, intake
 from tongban_hotline_dispatch.domain.appeal import Appeal
 from tongban_hotline_dispatch.domain.assignment import Reply
 from tongban_hotline_dispatch.domain.callback import Heard
+from tongban_hotline_dispatch.domain.elements import Asked, Details, Element, Elements, Ending
 from tongban_hotline_dispatch.domain.process import Disposition
 from tongban_hotline_dispatch.domain.rules import Rules
 from tongban_hotline_dispatch.domain.ticket import Ticket
@@ -36,6 +37,7 @@ from tongban_hotline_dispatch.store import (
     Tickets,
     Units,
 )
+from tongban_hotline_dispatch.store.details import TicketDetails
 from tongban_hotline_dispatch.store.tickets import Move
 
 __all__ = [
@@ -70,6 +72,30 @@ class Registration:
     disposition: str | None = None  # 引导: known at once
     line: str | None = None  # 紧急警情: to which line it was handed over
     answer: str | None = None  # 直接答复
+    details: Details = field(default_factory=Details)
+
+    @property
+    def ending(self) -> Ending:
+        if self.disposition is not None:
+            return Ending.ROUTED
+        if self.answer is not None:
+            return Ending.ANSWERED
+        return Ending.AWAITING if self.lacks_facts else Ending.ACCEPTED
+
+    def check(self, elements: Elements) -> None:
+        """By whoever takes a matter in from people. Raises ElementsMissing."""
+        elements.check(Asked.of(self.appeal, self.ending), self.given())
+
+    def given(self) -> dict[Element, object]:
+        return {
+            Element.NAME: self.person.name,
+            Element.PHONE: self.person.phone,
+            Element.ADDRESS: self.person.address,
+            Element.MATTER: self.appeal.matter_code,
+            Element.OCCURRED: self.details.occurred_at,
+            Element.TARGET: self.details.target_name,
+            Element.DEMAND: self.details.demand,
+        }
 
 
 def new_query_code() -> str:
@@ -104,6 +130,7 @@ async def register(
     await tickets.add(ticket, Move(actor=new.actor, at=now))
     await Complainants(tx, sealer).add(ticket.id, new.person)
     if given is None or not given.is_sealed:
+        await TicketDetails(tx, sealer).add(ticket.id, new.details)
         await likeness_index.take_in(tx, ticket, new.person, rules, sealer)
     if given is not None:
         await note_routing(tx, ticket, new.appeal, given, sealer=sealer, now=now)

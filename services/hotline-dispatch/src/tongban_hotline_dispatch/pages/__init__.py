@@ -1,8 +1,10 @@
 """What people look at. Translates; decides nothing."""
 
 from tongban_hotline_dispatch.pages import (
+    agent,
     assessment,
     attachments,
+    citizen,
     contacts,
     desks,
     dispatcher,
@@ -24,6 +26,7 @@ routers = (
     desks.router,
     dispatcher.router,
     unit.router,
+    agent.router,
     supervisor.router,
     identity.router,
     guard.router,
@@ -39,4 +42,5 @@ routers = (
     dispositions.router,
     likeness.router,
     assessment.router,
+    citizen.router,
 )

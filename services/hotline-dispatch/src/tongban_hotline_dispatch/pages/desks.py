@@ -46,6 +46,7 @@ GROUND_NAMES = {
 # Address, label, and the permission that shows it.
 _DESKS = (
     ("/hotline/desk/dispatch", "派单台", "ticket:all_units"),
+    ("/hotline/desk/agent", "坐席台", "ticket:register"),
     ("/hotline/desk/unit", "承办台", "ticket:sign"),
     ("/hotline/desk/board", "监督台", "ticket:board"),
     ("/hotline/tickets", "全部工单", "ticket:read"),
@@ -120,7 +121,9 @@ async def policy_at(kit: Parts, now: datetime) -> DesksPolicy:
 
 @router.get("", response_class=HTMLResponse, include_in_schema=False)
 async def my_desk(who: Principal = require("ticket:read")) -> Response:
-    """Everybody's own: the first that he has."""
+    """Everybody's own: whoever registers and does not assign sits at a phone; else the first."""
+    if who.may("ticket:register") and not who.may("ticket:assign"):
+        return RedirectResponse("/hotline/desk/agent", status_code=303)
     return RedirectResponse(desks_of(who)[0][0], status_code=303)
 
 

@@ -32,6 +32,7 @@ from tongban_hotline_dispatch.pages.moves import Acting, PageMove, Seen
 from tongban_hotline_dispatch.pages.ticket_view import clock_lines, happened, last_act
 from tongban_hotline_dispatch.store import TicketNotFound
 from tongban_hotline_dispatch.store.attachments import Attachment, of_ticket
+from tongban_hotline_dispatch.store.details import details_of
 from tongban_hotline_dispatch.store.ticket_story import joined, story
 
 router = Router(prefix="/hotline/tickets")
@@ -214,6 +215,7 @@ async def _context(
         "share": seen.share,
         "units": units,
         "person": await queries.person(reads, ticket, Sealer(look.kit.secret), seen_by=unit),
+        "details": await details_of(reads, ticket.id, Sealer(look.kit.secret)),
         "is_overdue": ticket.is_overdue(at=look.now),
         "clocks": list(clocks),
         "happened": happened(told, units, rules.process),

@@ -15,7 +15,7 @@ from tongban_hotline_dispatch.domain.moves import Act, Status
 from tongban_hotline_dispatch.domain.process import Process
 from tongban_hotline_dispatch.domain.process_tables import TICKET
 from tongban_hotline_dispatch.domain.ticket import OF_TICKET, Ticket
-from tongban_hotline_dispatch.operations.performing import SYSTEM
+from tongban_hotline_dispatch.operations.performing import CITIZEN, SYSTEM
 from tongban_hotline_dispatch.pages.desks import ROLE_NAMES
 from tongban_hotline_dispatch.store.ticket_story import Told
 
@@ -35,6 +35,7 @@ CLOCK_NAMES = {
     Clock.HARD_CASE: "疑难事项期限",
     Clock.ARCHIVE: "归档日期",
 }
+_ACTORS = {SYSTEM: "系统时限", CITIZEN: "诉求人"}
 Explain = Callable[[Term], Explanation]
 
 
@@ -106,7 +107,7 @@ def happened(told: Sequence[Told], units: Mapping[str, str], process: Process) -
         Happened(
             line.at,
             TICKET.name_of(line.act),
-            "系统时限" if line.actor == SYSTEM else line.actor,
+            _ACTORS.get(line.actor, line.actor),
             mask_text("；".join(_said(line, units, process))),
         )
         for line in told

@@ -1,22 +1,20 @@
-"""What people look at: the list of all tickets, import, and the citizen's progress."""
+"""What people look at: the list of all tickets, and import."""
 
 from collections.abc import Sequence
 from datetime import datetime
 from typing import Annotated
 
-from fastapi import Depends, Form, Query, Request, UploadFile
+from fastapi import Depends, Query, Request, UploadFile
 from fastapi.responses import HTMLResponse
 
 from tongban_common.auth import Principal, require
-from tongban_common.bodies import FreeText
-from tongban_common.http import Now, Paged, PageRequest, Reads, Router, Who, no_store
+from tongban_common.http import Now, Paged, PageRequest, Reads, Router
 from tongban_common.service import Parts
 from tongban_hotline_dispatch import operations, queries
 from tongban_hotline_dispatch.domain.importing import COLUMNS, REQUIRED, BadFile
 from tongban_hotline_dispatch.domain.moves import Status
 from tongban_hotline_dispatch.operations import acts_for, viewer_of
 from tongban_hotline_dispatch.pages.desks import pages
-from tongban_hotline_dispatch.store import TicketNotFound
 
 router = Router(prefix="/hotline")
 
@@ -79,28 +77,6 @@ async def import_file(
     return _import_form(request, report=report)
 
 
-@router.get("/progress", response_class=HTMLResponse, include_in_schema=False)
-async def progress_page(request: Request, _: Who) -> HTMLResponse:
-    return _progress(request)
-
-
-@router.post("/progress", response_class=HTMLResponse, include_in_schema=False)
-async def progress(
-    request: Request,
-    reads: Reads,
-    _: Who,
-    ticket_no: Annotated[FreeText, Form(max_length=40)] = "",
-    query_code: Annotated[FreeText, Form(max_length=20)] = "",
-) -> HTMLResponse:
-    """Posted, so that the query code stays out of addresses and logs."""
-    number = ticket_no.strip()
-    try:
-        ticket = await queries.progress(reads, ticket_no=number, query_code=query_code.strip())
-    except TicketNotFound as refusal:
-        return _progress(request, status=404, ticket_no=number, fault=refusal.message)
-    return _progress(request, ticket_no=number, ticket=ticket)
-
-
 def _import_form(request: Request, *, status: int = 200, **context: object) -> HTMLResponse:
     optional = [zh for name, zh in COLUMNS.items() if name not in REQUIRED]
     values: dict[str, object] = {"report": None, "fault": None, **context}
@@ -108,13 +84,6 @@ def _import_form(request: Request, *, status: int = 200, **context: object) -> H
     return pages.render(
         request, "import.html", status=status, required=required, optional=optional, **values
     )
-
-
-def _progress(request: Request, *, status: int = 200, **context: object) -> HTMLResponse:
-    values: dict[str, object] = {"ticket": None, "fault": None, "ticket_no": "", **context}
-    shown = pages.render(request, "progress.html", status=status, **values)
-    no_store(shown)
-    return shown
 
 
 def _next(found: Sequence[queries.TicketLine], page: PageRequest) -> str | None:

@@ -8,6 +8,7 @@ from tongban_hotline_dispatch.store.complainants import Complainant, Complainant
 from tongban_hotline_dispatch.store.contact_rounds import Rounds
 from tongban_hotline_dispatch.store.contacts import Contacts
 from tongban_hotline_dispatch.store.desks import board_tally
+from tongban_hotline_dispatch.store.details import ticket_detail
 from tongban_hotline_dispatch.store.dispatching import dispatch_catalogue, dispatch_rule
 from tongban_hotline_dispatch.store.exclusions import ExclusionNotFound, Exclusions
 from tongban_hotline_dispatch.store.guard import ticket_guard
@@ -21,6 +22,7 @@ from tongban_hotline_dispatch.store.matters import matter, matter_catalogue
 from tongban_hotline_dispatch.store.notes import Note, NoteKind, Notes, ticket_note
 from tongban_hotline_dispatch.store.officers import Officers
 from tongban_hotline_dispatch.store.open311 import open311_key, open311_news, open311_request
+from tongban_hotline_dispatch.store.query_tries import query_try
 from tongban_hotline_dispatch.store.reappraisals import reappraisal
 from tongban_hotline_dispatch.store.reference import UnitNotFound, Units, metadata, unit
 from tongban_hotline_dispatch.store.routing import routing_decision
@@ -64,11 +66,13 @@ __all__ = [
     "open311_key",
     "open311_news",
     "open311_request",
+    "query_try",
     "reappraisal",
     "routing_decision",
     "supervision",
     "supervision_card",
     "ticket",
+    "ticket_detail",
     "ticket_guard",
     "ticket_likeness",
     "ticket_move",
