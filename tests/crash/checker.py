@@ -12,7 +12,7 @@ from datetime import datetime
 from enum import StrEnum
 from itertools import pairwise
 
-from .effects import REPLACED, expected
+from .effects import ONCE, REPLACED, expected
 from .history import Batch, Consumer, Fact, History, Move, Name, Place, Timer
 
 
@@ -306,6 +306,8 @@ def _wanted_at_the_end(consumer: Consumer, facts: Iterable[Fact]) -> Counter[str
             table, code = key.split(":")[:2]
             if table in REPLACED:
                 latest[table, code] = key
+            elif table in ONCE:
+                wanted[key] = 1
             else:
                 wanted[key] += 1
     wanted.update(latest.values())

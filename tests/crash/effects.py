@@ -13,17 +13,20 @@ from .history import Fact
 
 # Tables whose rows come of events only; (consumer, table) is where the ledger listens.
 TABLES: Mapping[str, tuple[str, ...]] = {
-    "hotline": ("unit",),
-    "evaluation": ("unit", "invitation"),
+    "hotline": ("unit", "ticket_review"),
+    "evaluation": ("unit", "invitation", "rating_key"),
     "scoring": ("unit", "service_window", "staff", "entry", "activity", "hotline_result"),
 }
 REPLACED = frozenset({"unit", "service_window", "staff"})  # the last event of a code wins
+ONCE = frozenset({"invitation", "rating_key"})  # one row, however many events lead to it
 
 _KEYS: Mapping[str, Callable[[Mapping[str, Any]], str]] = {
     "unit": lambda row: f"unit:{row['code']}:{row['name']}",
     "service_window": lambda row: f"service_window:{row['code']}:{row['name']}",
     "staff": lambda row: f"staff:{row['code']}:{row['window_code']}",
     "invitation": lambda row: f"invitation:{row['matter_kind']}:{row['matter_id']}",
+    "rating_key": lambda row: f"rating_key:{row['digest']}",
+    "ticket_review": lambda row: f"ticket_review:{row['ticket_id']}",
     "entry": lambda row: f"entry:{row['source']}",
     "activity": lambda row: f"activity:{row['day']}",
     "hotline_result": lambda row: (
@@ -61,6 +64,20 @@ def _assessed(fact: Fact) -> list[str]:
     return [f"{run}:{unit['unit_code']}" for unit in fact.data["units"]]
 
 
+def _invited(fact: Fact) -> list[str]:
+    return [f"invitation:ticket:{fact.subject}"]
+
+
+def _heard(fact: Fact) -> list[str]:
+    is_review = fact.data["is_final"] and fact.data["outcome"] == "reached"
+    return _invited(fact) if is_review else []
+
+
+def _reviewed(fact: Fact) -> list[str]:
+    is_tickets = fact.data["matter_kind"] == "ticket"
+    return [f"ticket_review:{fact.data['matter_id']}"] if is_tickets else []
+
+
 def _ticket_missed(fact: Fact) -> list[str]:
     is_units = fact.data["clock"] == "unit" and fact.data["unit_code"] is not None
     return _entry(fact) if is_units else []
@@ -72,9 +89,13 @@ EXPECTED: Mapping[tuple[str, str], Callable[[Fact], list[str]]] = {
     ("evaluation", "tongban.intake.case-completed.v1"): lambda fact: [
         f"invitation:case:{fact.subject}"
     ],
-    ("evaluation", "tongban.hotline.ticket-closed.v1"): lambda fact: [
-        f"invitation:ticket:{fact.subject}"
+    ("evaluation", "tongban.hotline.ticket-closed.v1"): _invited,
+    ("evaluation", "tongban.hotline.rating-invited.v1"): _invited,
+    ("evaluation", "tongban.hotline.callback-completed.v1"): _heard,
+    ("evaluation", "tongban.hotline.rating-offered.v1"): lambda fact: [
+        f"rating_key:{fact.data['key_digest']}"
     ],
+    ("hotline", "tongban.evaluation.review-submitted.v1"): _reviewed,
     ("scoring", "tongban.intake.unit-changed.v1"): _named("unit", "unit_code"),
     ("scoring", "tongban.intake.window-changed.v1"): _named("service_window", "window_code"),
     ("scoring", "tongban.intake.staff-changed.v1"): _staff,

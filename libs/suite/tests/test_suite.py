@@ -8,12 +8,15 @@ import pytest
 from rich.console import Console
 from typer.testing import CliRunner
 
+from tongban_common.auth import SESSION_COOKIE
+from tongban_common.issuer import DevelopmentIssuer
 from tongban_common.working_days import bundled, to_document
 from tongban_suite.city import SERVICES, City
-from tongban_suite.demo import build_demo, review_links
+from tongban_suite.demo import build_demo, citizens_numbers, review_links
 from tongban_suite.home import Home
 from tongban_suite.main import cli
 from tongban_suite.run import gateway
+from tongban_suite.story import CALLER
 
 NOW = datetime(2026, 11, 22, 2, 0, tzinfo=UTC)
 
@@ -72,6 +75,29 @@ async def test_the_demo_prints_a_review_link_that_opens(demo: City, tmp_path: Pa
 
     assert page.status_code in {200, 410}
     assert "评价" in page.text
+
+
+async def test_the_demo_prints_numbers_that_open_tickets_and_a_caller_whom_the_desk_knows(
+    demo: City, tmp_path: Path, issuer: DevelopmentIssuer
+) -> None:
+    (_, *open_one), (_, *closed_one) = await citizens_numbers(demo)
+    transport = httpx.ASGITransport(app=gateway(demo, Home(tmp_path)))
+    async with httpx.AsyncClient(transport=transport, base_url="http://test") as client:
+        pages = []
+        for number, code in (open_one, closed_one):
+            body = {"ticket_no": number, "query_code": code}
+            assert (await client.post("/hotline/progress", data=body)).status_code == 303
+            pages.append((await client.get("/hotline/progress")).text)
+        link = pages[1].split('href="/evaluation/t/')[1].split('"')[0]
+        led = await client.get(f"/evaluation/t/{link}")
+        review = await client.get(led.headers["location"])
+        client.cookies.set(SESSION_COOKIE, issuer.token(subject="demo-agent", roles=["agent"]))
+        beside = await client.post("/hotline/desk/agent/hints", data={"phone": CALLER})
+
+    assert "撤回诉求" in pages[0]
+    assert led.status_code == 303
+    assert review.status_code in {200, 410}
+    assert beside.text.count("list__title") == 4
 
 
 async def test_nothing_is_lost_doubled_or_dead_in_the_demo(demo: City) -> None:

@@ -12,6 +12,8 @@ from tongban_common.service import Kit
 from tongban_common.working_days import SHANGHAI
 from tongban_evaluation import operations as evaluation
 from tongban_evaluation.store.reviews import invitation
+from tongban_hotline_dispatch.domain.moves import Status
+from tongban_hotline_dispatch.store import ticket
 from tongban_intake import operations as intake
 from tongban_intake.operations import Document
 from tongban_scoring.domain.period import Period
@@ -72,3 +74,19 @@ async def review_links(city: City, base: str) -> list[str]:
     links = evaluation.Links(kit.secret, public_url=base)
     found = await _open_invitations(kit, now=await kit.db.now(), limit=1)
     return [links.link(each) for each in found]
+
+
+async def citizens_numbers(city: City) -> list[tuple[str, str, str]]:
+    """What to look up as a citizen: one that a unit has in hand, one that may be rated."""
+    kit = city.kit("hotline")
+    found = []
+    async with kit.db.reading() as connection:
+        for what, status in (("办理中", Status.SIGNED), ("已办结", Status.CLOSED)):
+            rows = await connection.execute(
+                select(ticket.c.ticket_no, ticket.c.query_code)
+                .where(ticket.c.status == status)
+                .order_by(ticket.c.registered_at.desc(), ticket.c.id)
+                .limit(1)
+            )
+            found += [(what, row.ticket_no, row.query_code) for row in rows]
+    return found

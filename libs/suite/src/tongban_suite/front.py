@@ -42,6 +42,14 @@ ROLES = (
         lands_on="派单台",
     ),
     Role(
+        key="agent",
+        title="话务员",
+        roles=("agent",),
+        duty="接听来电：查往来、看相近工单、登记、直接答复、引导",
+        desk="/hotline/desk/agent",
+        lands_on="坐席台",
+    ),
+    Role(
         key="unit_officer",
         title="承办单位经办人",
         roles=("unit_officer", "window_lead"),

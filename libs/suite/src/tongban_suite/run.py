@@ -19,12 +19,13 @@ from tongban_common.errors import Conflict
 from tongban_common.settings import ServiceSettings
 from tongban_suite import STARTED, signals
 from tongban_suite.city import City, Gateway, prepare
-from tongban_suite.demo import build_demo, review_links
+from tongban_suite.demo import build_demo, citizens_numbers, review_links
 from tongban_suite.doors import Door
 from tongban_suite.embedded import EmbeddedPostgres
 from tongban_suite.front import front_door
 from tongban_suite.home import MEND, BadHome, Home, HomeInUse
 from tongban_suite.serving import serve
+from tongban_suite.story import CALLER
 
 _console = Console(soft_wrap=True)
 _POLL_SECONDS = 0.5
@@ -92,10 +93,15 @@ async def _announce(city: City, base: str) -> None:
     _console.print(f"\n[bold]通办已就绪[/bold]（{seconds:.1f} 秒）")
     _console.print(f"  公开门户　　{base}/")
     _console.print(
-        f"  选择身份　　{base}/sign-in　（演示用：派单台、承办台、监督台、窗口、督查、签发……）"
+        f"  选择身份　　{base}/sign-in　（演示用：坐席台、派单台、承办台、监督台、窗口……）"
     )
-    _console.print(f"  热线办公桌　{base}/hotline/desk　（派单台、承办台、监督台，按所选身份）")
+    _console.print(
+        f"  热线办公桌　{base}/hotline/desk　（坐席台、派单台、承办台、监督台，按所选身份）"
+    )
     _console.print(f"  考核记分卡　{base}/scoring/scorecards")
+    _console.print(f"  坐席台　　　{base}/hotline/desk/agent　（有往来的来电号码：{CALLER}）")
+    for what, number, code in await citizens_numbers(city):
+        _console.print(f"  进度查询　　{base}/hotline/progress　{what} {number} 查询码 {code}")
     for link in await review_links(city, base):
         _console.print(f"  评价链接　　{link}")
     _console.print("  Ctrl-C 停止；make run RESET=1 重新开始\n")

@@ -33,6 +33,8 @@ GOOD = {
     "name": "张三",
     "phone": "13812345678",
     "address": "",
+    "target_name": "",
+    "demand": "",
 }
 
 

@@ -17,6 +17,7 @@ from tongban_hotline_dispatch.domain.appeal import AppealType, Channel
 from tongban_hotline_dispatch.domain.elements import ELEMENT_NAMES, Asked, Element, Ending
 from tongban_hotline_dispatch.domain.importing import PHONE
 from tongban_hotline_dispatch.domain.moves import Status
+from tongban_hotline_dispatch.operations import viewer_of
 from tongban_hotline_dispatch.operations.counter import caller_matters
 from tongban_hotline_dispatch.store.counter import COUNTER
 
@@ -54,12 +55,16 @@ async def callers(
     reads: Reads,
     now: Now,
     kit: Parts,
-    _: Principal = require("ticket:register"),
+    who: Principal = require("ticket:register"),
 ) -> list[CallerMatterView]:
     """Posted, so that the number stays out of addresses and logs."""
     policy = await kit.policy(COUNTER).at(now.astimezone(SHANGHAI).date())
     found = await caller_matters(
-        reads, body.phone, sealer=Sealer(kit.secret), most=policy.agent.caller_matters
+        reads,
+        body.phone,
+        viewer=viewer_of(who),
+        sealer=Sealer(kit.secret),
+        most=policy.agent.caller_matters,
     )
     no_store(response)
     return [

@@ -6,6 +6,7 @@ from uuid import UUID
 
 from tongban_common.db import Transaction
 from tongban_common.privacy import Sealer
+from tongban_hotline_dispatch.domain.guard import Viewer
 from tongban_hotline_dispatch.domain.repeats import Earlier
 from tongban_hotline_dispatch.domain.rules import Rules
 from tongban_hotline_dispatch.domain.ticket import Ticket
@@ -34,11 +35,11 @@ class Wish:
 
 
 async def caller_matters(
-    reads: Connection, phone: str, *, sealer: Sealer, most: int
+    reads: Connection, phone: str, *, viewer: Viewer, sealer: Sealer, most: int
 ) -> list[Earlier]:
     """The newest first; found by the keyed index of the number, which is stored nowhere."""
     key = phone_key(sealer, phone)
-    return [] if key is None else await of_person(reads, key, _NONE, most)
+    return [] if key is None else await of_person(reads, key, _NONE, most, viewer.subject)
 
 
 async def take_in(

@@ -81,6 +81,7 @@ async def hints(by: Hinting, typed: Typed) -> Hints:
             caller=await caller_matters(
                 reads,
                 phone,
+                viewer=by.viewer,
                 sealer=Sealer(by.kit.secret),
                 most=by.policy.agent.caller_matters,
             ),

@@ -179,6 +179,7 @@ _OF_PERSON = text(
       l.matter_code, l.person, l.place, l.words, l.weights
     FROM likeness l JOIN ticket t ON t.id = l.ticket_id
     WHERE l.person = :person AND l.ticket_id <> :ticket_id
+      AND (t.recused IS NULL OR :viewer <> ALL(t.recused))
     ORDER BY l.no DESC LIMIT :most
     """
 )
@@ -324,10 +325,10 @@ async def earlier(
 
 
 async def of_person(
-    connection: AsyncConnection, person: bytes, ticket_id: UUID, most: int
+    connection: AsyncConnection, person: bytes, ticket_id: UUID, most: int, viewer: str = ""
 ) -> list[Earlier]:
-    """The newest other tickets of one person."""
-    values = {"person": person, "ticket_id": ticket_id, "most": most}
+    """The newest other tickets of one person, without those that are kept from who looks."""
+    values = {"person": person, "ticket_id": ticket_id, "most": most, "viewer": viewer}
     return [_earlier(row) for row in await connection.execute(_OF_PERSON, values)]
 
 
