@@ -22,8 +22,8 @@ _KEPT = {
     timer: ("kind", "amount", "unit", "calendar_version", "due_at", "warn_at", "state"),
     audit: ("at", "actor", "action"),
 }
-_DRAWN = re.compile(  # ids, and the numbers of tickets: drawn anew by every run
-    r"[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}|(?<![0-9])\d{18}(?![0-9])"
+_DRAWN = re.compile(  # ids, digests of keys, numbers of tickets: drawn anew by every run
+    r"[0-9a-f]{64}|[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}|(?<![0-9])\d{18}(?![0-9])"
 )
 _RANDOM = {"query_code"}
 

@@ -31,6 +31,7 @@ ONE_TICKET = {
     "hotline.rating-invited": 1,
     "hotline.callback-completed": 1,
     "hotline.ticket-closed": 1,
+    "hotline.rating-offered": 1,
     "hotline.ticket-archived": 1,
 }
 ONE_CASE = {"intake.case-accepted": 1, "intake.case-decided": 1, "intake.case-completed": 1}

@@ -123,7 +123,7 @@ async def test_a_restart_in_the_middle_loses_and_doubles_nothing(
     before = Town(await reopen(), issuer, clock)
     underway = await first_half(before)
     unsent = [each for each in await before.city.envelopes() if "directory" not in each.topic]
-    assert len(unsent) == 6 + 4 + 2 + 5  # of two tickets and two cases, and the catalogue
+    assert len(unsent) == 7 + 4 + 2 + 5  # of two tickets and two cases, and the catalogue
     assert clocks(await timers(before.city, "hotline")) == STAGES | {
         ("unit", "armed"): 1,
         ("citizen", "armed"): 1,

@@ -47,7 +47,7 @@ STEPS: Mapping[Act, str] = {
     Act.INHERIT: "已随同类诉求答复",
     Act.REOPEN: "已申请重启，重新办理",
 }
-_RATED = frozenset({Status.CLOSED, Status.ARCHIVED})
+_RATED = frozenset({Status.CALLBACK, Status.CLOSED, Status.ARCHIVED})
 
 
 class TooManyTries(TooOften):
@@ -88,8 +88,9 @@ def clocks_of(ticket: Ticket) -> Iterator[tuple[Clock, Term]]:
 
 
 def may_be_rated(ticket: Ticket) -> bool:
-    """Closed after a unit handled it: the evaluation service has invited by then."""
-    return ticket.status in _RATED and ticket.unit_code is not None
+    """Answered or closed by a unit: the evaluation service has invited by then."""
+    is_answered = ticket.status is not Status.CALLBACK or ticket.reply is not None
+    return ticket.status in _RATED and is_answered and ticket.unit_code is not None
 
 
 def acts_open(ticket: Ticket, rules: Rules, at: datetime) -> frozenset[Act]:

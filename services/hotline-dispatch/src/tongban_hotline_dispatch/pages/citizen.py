@@ -168,7 +168,8 @@ async def enter(
         ticket_id = await citizens.enter(kit, Numbers(number, query_code), now=now)
     except Refusal as refusal:
         status = status_of(type(refusal))
-        return _asked(request, status=status, ticket_no=number, fault=refusal.message)
+        kept = number if number.isascii() and number.isdigit() else ""  # nothing else comes back
+        return _asked(request, status=status, ticket_no=kept, fault=refusal.message)
     answer = RedirectResponse(HERE, status_code=303)
     await _go_on(answer, request, kit, ticket_id, now)
     return answer
