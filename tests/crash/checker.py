@@ -39,12 +39,14 @@ TICKET_EVENTS = {
 }
 EVENT_OF: dict[str, dict[str, str]] = {  # what an aggregate's moves announce, where they do
     "ticket": TICKET_EVENTS,
-    "review": {"submitted": "tongban.evaluation.review-submitted.v1"},
+    "review": dict.fromkeys(("submitted", "recorded"), "tongban.evaluation.review-submitted.v1"),
     "rectification": {
         "open": "tongban.evaluation.rectification-opened.v1",
         "close": "tongban.evaluation.rectification-closed.v1",
     },
 }
+# What no client asks for: made by a consumer of events, or by a clock that ran out.
+OURS = frozenset({("rectification", "open"), ("review", "recorded"), ("ticket", "callback_opened")})
 CLOCK_OF = {"hotline": "clock", "evaluation": "stage", "intake": "kind"}  # field of the events
 
 
@@ -81,7 +83,7 @@ def acknowledged_is_all(history: History) -> Iterator[Violation]:
             yield Violation(Kind.DOUBLED, f"key {ack.key} made {made[ack.key]} and {thing}")
     told = set(made.values())
     for move in history.moves:
-        is_clients = (move.kind, move.said) != ("rectification", "open")
+        is_clients = (move.kind, move.said) not in OURS
         if is_clients and (move.kind, move.id, move.version) not in told:
             said = f"{move.kind} {move.id} version {move.version} ({move.said})"
             yield Violation(Kind.DOUBLED, f"{said} is there and nobody was told")
@@ -96,8 +98,9 @@ def moves_are_whole(history: History) -> Iterator[Violation]:
         if versions != list(range(1, state.version + 1)):
             witness = f"{state.kind} {state.id} has version {state.version} and moves {versions}"
             yield Violation(Kind.LOST, witness)
-        elif state.said is not None and own[-1].said != state.said:
-            witness = f"{state.kind} {state.id} is {state.said}, its last move {own[-1].said}"
+        said = [move.said for move in own if (move.kind, move.said) not in OURS]
+        if state.said is not None and said and said[-1] != state.said:
+            witness = f"{state.kind} {state.id} is {state.said}, its last move {said[-1]}"
             yield Violation(Kind.UNACKNOWLEDGED, witness)
 
 

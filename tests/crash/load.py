@@ -24,10 +24,14 @@ from .world import UNITS
 ANSWER_SECONDS = 3.0
 GIVE_UP_SECONDS = 90.0
 FATES = {"closed": 82, "late": 8, "unanswered": 6, "unassigned": 4}
+CALLED = 0.4  # the share of those who left a number: they are called before the ticket is closed
+HEARD = {"resolved": "resolved", "result": "satisfied", "process": "satisfied"}
 
 
 class Refused(Exception):
-    """An answer that no client of this load may get."""
+    """An answer that no client of this load may get, but where a clock ran out meanwhile."""
+
+    is_outrun = False  # the ticket has moved on since its version was read
 
 
 class Log:
@@ -141,11 +145,14 @@ class Client:
     async def _ticket(self) -> None:
         fate = self._random.choices(list(FATES), list(FATES.values()))[0]
         unit = self._random.choice(UNITS)
+        is_called = self._random.random() < CALLED
         body = {
             "channel": "wechat",
             "appeal_type": self._random.choice(["consult", "help", "complaint"]),
             "title": "路灯不亮",
             "content": "小区门口的路灯不亮了，请处理。",
+            "target_name": "物业公司",
+            "person": {"phone": "13812345678"} if is_called else {},
         }
         path = "/hotline/v1/tickets"
         ticket = await self._hotline(Call("ticket", "registered", path, body, self._hub))
@@ -155,25 +162,39 @@ class Client:
         ticket = await self._move(ticket, "sign", {}, self._officers[unit])
         if fate == "late":
             wait = self._load.due_seconds * self._random.uniform(0.8, 1.2)
-            answering = self._noting_refusals(self._answer(ticket, unit, wait=wait))
+            answer = self._answer(ticket, unit, is_called=is_called, wait=wait)
+            answering = self._noting_refusals(answer)
             self._load.late.append(self._group.create_task(answering))
         elif fate == "closed":
-            await self._answer(ticket, unit)
+            await self._answer(ticket, unit, is_called=is_called)
 
-    async def _answer(self, ticket: Mapping[str, Any], unit: str, *, wait: float = 0) -> None:
-        """After a wait that ends about when the ticket is due, the reply and the sweep race."""
+    async def _answer(
+        self, ticket: Mapping[str, Any], unit: str, *, is_called: bool, wait: float = 0
+    ) -> None:
+        """After a wait that ends about when the ticket is due, the reply and the sweep race.
+
+        What the callback heard is the review of the ticket; who is not called gives one, or none.
+        """
         await asyncio.sleep(wait)
         ticket = await self._move(ticket, "reply", {"text": "已修好。"}, self._officers[unit])
-        ticket = await self._move(ticket, "close", {}, self._hub)
-        if self._random.random() < 0.3:
+        heard: Mapping[str, object] = {"heard": HEARD} if is_called else {}
+        ticket = await self._move(ticket, "close", heard, self._hub)
+        if not is_called and self._random.random() < 0.3:
             self._load.closed.put_nowait(ticket["id"])
 
     async def _move(
         self, ticket: Mapping[str, Any], move: str, body: Mapping[str, object], token: str
     ) -> Mapping[str, Any]:
         said = {"assign": "assigned", "sign": "signed", "reply": "replied", "close": "closed"}[move]
-        path = f"/hotline/v1/tickets/{ticket['id']}/{move}"
-        return await self._hotline(Call("ticket", said, path, body, token, ticket["version"]))
+        path = f"/hotline/v1/tickets/{ticket['id']}"
+        while True:
+            call = Call("ticket", said, f"{path}/{move}", body, token, ticket["version"])
+            try:
+                return await self._hotline(call)
+            except Refused as fault:
+                if not fault.is_outrun:
+                    raise
+                ticket = await self._get(path, wait=True, hosts=self._load.hotline)
 
     async def _hotline(self, call: Call) -> Mapping[str, Any]:
         return await self._ask(self._load.hotline, call)
@@ -231,7 +252,9 @@ class Client:
         except TimeoutError:
             raise Refused(f"{call.path}: no answer within {GIVE_UP_SECONDS:.0f} s") from None
         if not answer.is_success:
-            raise Refused(f"{call.path}: {answer.status_code} {answer.text[:200]}")
+            fault = Refused(f"{call.path}: {answer.status_code} {answer.text[:200]}")
+            fault.is_outrun = answer.status_code == httpx.codes.PRECONDITION_FAILED
+            raise fault
         known: Mapping[str, Any] = answer.json()
         version = known.get("version", 1)
         self._load.log.write(
@@ -256,11 +279,13 @@ class Client:
                     return answer
             await asyncio.sleep(self._random.uniform(0.05, 0.3))
 
-    async def _get(self, path: str, *, wait: bool) -> Mapping[str, Any]:
+    async def _get(
+        self, path: str, *, wait: bool, hosts: Sequence[str] | None = None
+    ) -> Mapping[str, Any]:
         """A read by staff; `wait`: until it is there."""
         headers = {"Authorization": f"Bearer {self._hub}"}
         while True:
-            host = self._random.choice(self._load.evaluation)
+            host = self._random.choice(hosts or self._load.evaluation)
             try:
                 answer = await self._http.get(host + path, headers=headers)
             except httpx.HTTPError as fault:

@@ -37,7 +37,11 @@ _MOVES = {
         SELECT 'rectification' AS kind, rectification_id::text AS id, version, action AS said
         FROM rectification_step
         """,
-        "SELECT 'review' AS kind, id::text, 1 AS version, 'submitted' AS said FROM review",
+        """
+        SELECT 'review' AS kind, id::text, 1 AS version,
+          CASE channel WHEN 'callback' THEN 'recorded' ELSE 'submitted' END AS said
+        FROM review
+        """,
     ),
 }
 _STATES = {
