@@ -40,6 +40,7 @@ def made(hub: Client) -> Made:
         body = {
             "channel": "phone",
             "appeal_type": "help",
+            "target_name": "某单位",
             "title": "路灯不亮",
             "content": "三天不亮",
             "person": {"name": "张三丰", "phone": "13812345678"},

@@ -54,6 +54,7 @@ def waiting(hub: Client, officer: Client, client: Client, clock: Clock) -> Waiti
         body = {
             "channel": "phone",
             "appeal_type": "complaint",
+            "target_name": "某物业公司",
             "title": "路灯不亮",
             "content": "路口的路灯三天不亮",
             "person": {"name": "张三", "phone": "13812345678"},

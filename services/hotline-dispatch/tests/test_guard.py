@@ -26,6 +26,7 @@ TICKETS = "/hotline/v1/tickets"
 APPEAL = {
     "channel": "phone",
     "appeal_type": "complaint",
+    "target_name": "某办事处",
     "title": "窗口工作人员态度恶劣",
     "content": "昨天下午办理时被无故推诿",
     "person": {"name": "张三丰", "phone": "13812345678"},

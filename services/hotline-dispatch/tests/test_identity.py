@@ -28,6 +28,7 @@ NAME, PHONE, ADDRESS = "张三丰", "13812345678", "桂花路8号3单元"
 APPEAL = {
     "channel": "phone",
     "appeal_type": "help",
+    "target_name": "某单位",
     "title": "路灯不亮，回电13812345678",
     "content": "桂花路口的路灯已三天不亮",
     "person": {"name": NAME, "phone": PHONE, "address": ADDRESS},

@@ -54,6 +54,7 @@ def begun(hub: Client) -> Begun:
         body = {
             "channel": "phone",
             "appeal_type": "help",
+            "target_name": "某单位",
             "title": "路灯不亮",
             "content": "三天不亮",
             "person": PERSON,

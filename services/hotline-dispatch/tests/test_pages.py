@@ -5,6 +5,8 @@ import pytest
 
 from tongban_common.testing import Client, Clock
 from tongban_common.working_days import SHANGHAI
+from tongban_hotline_dispatch.domain import assignment
+from tongban_hotline_dispatch.pages.ticket_view import CLOCK_NAMES
 from tongban_hotline_dispatch.store import Complainant
 
 NOW = datetime(2026, 9, 30, 10, 0, tzinfo=SHANGHAI)
@@ -153,3 +155,7 @@ async def test_the_citizen_looks_up_progress_without_signing_in(client: Client, 
 @pytest.mark.parametrize("path", ["/hotline/tickets", "/hotline/import"])
 async def test_staff_pages_ask_to_sign_in(client: Client, path: str) -> None:
     assert (await client.get(path, headers={"accept": "text/html"})).status_code == 401
+
+
+def test_every_clock_has_a_name_for_people() -> None:
+    assert set(CLOCK_NAMES) == set(assignment.Clock)

@@ -131,16 +131,17 @@ async def test_a_reply_is_reviewed_called_back_done_again_and_closed(
         "review-passed",
         "callback-opened",
         "rating-invited",
+        "rating-offered",
         "callback-completed",
         "rework-started",
         "ticket-replied",
         "review-passed",
         "callback-opened",
         "rating-invited",
+        "rating-offered",
         "callback-attempted",
         "callback-completed",
         "ticket-closed",
-        "rating-offered",
     ]
 
 

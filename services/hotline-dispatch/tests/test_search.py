@@ -25,7 +25,7 @@ async def filed(hub: Client, clock: Clock) -> list[dict[str, Any]]:
     ):
         clock.now += timedelta(minutes=1)
         body = {
-            "channel": "phone",
+            "channel": "phone" if phone else "website",
             "channel_order_no": number,
             "appeal_type": "help",
             "title": title,

@@ -15,7 +15,6 @@ from tongban_common.working_days import SHANGHAI, bundled, to_document
 from tongban_hotline_dispatch import operations
 from tongban_hotline_dispatch.domain.asking import Decision, Request
 from tongban_hotline_dispatch.domain.assignment import AskKind, Json, Reply
-from tongban_hotline_dispatch.domain.callback import Heard, Mark, Resolved
 from tongban_hotline_dispatch.domain.ticket import Ticket
 from tongban_hotline_dispatch.operations import Desk, Step
 from tongban_hotline_dispatch.operations.supervision import SupervisionDesk, Visit
@@ -331,19 +330,16 @@ async def test_a_hard_case_that_stays_unsolved_is_listed(
     assert [level for level, _ in await issued(kit)].count("S4") == 1
 
 
-async def test_an_unsolved_callback_before_any_reply_leads_to_a_letter_without_a_card(
-    service: Service, kit: Kit, filed: Any, announced: Any
+async def test_what_the_centre_puts_under_supervision_gets_a_letter_without_a_card(
+    kit: Kit, filed: Any, announced: Any
 ) -> None:
     made = await filed(NOW, unit="A3", person=PERSON)
-    await service.sweeper(kit).sweep(now=DUE + INSTANT)
-    rules = await operations.rules_at(kit, now=DUE + timedelta(hours=1))
-    bad = Heard(resolved=Resolved.NO, result=Mark.DISSATISFIED, process=Mark.BASICALLY)
+    rules = await operations.rules_at(kit, now=NOW)
     async with kit.db.transaction() as tx:
         step = Step(ticket_id=made.id, actor="h-1")
-        now = DUE + timedelta(hours=1)
-        await Desk(tx, step=step, rules=rules, now=now).call_back(bad)
+        await Desk(tx, step=step, rules=rules, now=NOW).supervise("LEADER_BATCH")
 
-    assert ("S1", "flagged") in await issued(kit)
+    assert await issued(kit) == [("S1", "flagged")]
     facts = [fact for fact, _ in await announced()]
     assert "supervision-opened" in facts
     assert "card-issued" not in facts

@@ -33,6 +33,7 @@ CLOCK_NAMES = {
     Clock.CALLBACK: "回访期限",
     Clock.TRACKER: "承诺办结日期",
     Clock.HARD_CASE: "疑难事项期限",
+    Clock.CALL: "人工回访期限",
     Clock.ARCHIVE: "归档日期",
 }
 _ACTORS = {SYSTEM: "系统时限", CITIZEN: "诉求人"}
