@@ -105,10 +105,10 @@ async def running(
     started: dict[str, Server] = {}
     with (folder / "servers.log").open("wb") as log:
         try:
-            started["lifecycle"] = await _start([*HOTLINE, "api"], hotline, log.fileno())
+            started["lifecycle"] = await start([*HOTLINE, "api"], hotline, log.fileno())
             bare = {"BENCH_DATABASE": postgres.url("bare").replace("+asyncpg", "")}
-            started["insert"] = await _start(_uvicorn("insert"), bare, log.fileno())
-            started["empty"] = await _start(_uvicorn("empty"), {}, log.fileno())
+            started["insert"] = await start(_uvicorn("insert"), bare, log.fileno())
+            started["empty"] = await start(_uvicorn("empty"), {}, log.fileno())
             for server in started.values():
                 await server.answers()
             yield started
@@ -126,7 +126,7 @@ async def hotlines(
     with (folder / "servers.log").open("ab") as log:
         try:
             for name, environment in environments.items():
-                started[name] = await _start([*HOTLINE, "api"], environment, log.fileno())
+                started[name] = await start([*HOTLINE, "api"], environment, log.fileno())
             for server in started.values():
                 await server.answers()
             yield started
@@ -190,7 +190,7 @@ def _unit_changed() -> Envelope:
     )
 
 
-async def _start(command: Sequence[str], environment: Mapping[str, str], log: int) -> Server:
+async def start(command: Sequence[str], environment: Mapping[str, str], log: int) -> Server:
     port = _free_port()
     own = {"PORT": str(port), "TONGBAN_HOTLINE_PORT": str(port)}
     where = ["--port", str(port)] if "uvicorn" in command else []
