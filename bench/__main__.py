@@ -7,7 +7,6 @@ import platform
 import shutil
 import signal
 import statistics
-import sys
 import tempfile
 import time
 from collections.abc import Coroutine, Mapping, Sequence
@@ -21,8 +20,21 @@ from rich.console import Console
 from rich.progress import Progress
 from rich.table import Table
 
-from bench.client import Done, Task
-from bench.servers import ROOT, UNIT, DidNotStart, Server, facts, postgres_cpu, running
+from bench import clocks, size
+from bench.client import Task
+from bench.servers import (
+    SECRET,
+    UNIT,
+    DidNotStart,
+    Failed,
+    Server,
+    facts,
+    hotline_kit,
+    postgres_cpu,
+    run_client,
+    running,
+)
+from tongban_common.clock import utc_now
 from tongban_common.issuer import DevelopmentIssuer
 from tongban_suite.embedded import EmbeddedPostgres
 
@@ -31,10 +43,6 @@ STEPS = 6  # create, assign, sign, reply, close, read
 _LEAD = 0.7  # seconds that the clients of a turn have to start in
 _PACKAGES = ("fastapi", "uvicorn", "uvloop", "httptools", "sqlalchemy", "asyncpg", "pydantic")
 _out = Console(soft_wrap=True)
-
-
-class Failed(Exception):
-    """A client got an answer that is no success."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,13 +95,23 @@ class Measured:
         }
 
 
+app = typer.Typer(pretty_exceptions_enable=False)
+
+
+@app.callback(invoke_without_command=True)
 def main(
+    context: typer.Context,
     seconds: Annotated[float, typer.Option(min=0.5, help="of each turn")] = 4,
     rounds: Annotated[int, typer.Option(min=1, help="how often each has its turn")] = 5,
     clients: Annotated[int, typer.Option(min=1, max=64)] = 4,
     json_file: Annotated[Path | None, typer.Option("--json", help="write it here, too")] = None,
 ) -> None:
-    """Measure, print, and write. Ends with 1 when any request failed."""
+    """Lifecycles beside a bare insert: measure, print, and write. Ends with 1 after a failure.
+
+    What else there is to measure are the commands below.
+    """
+    if context.invoked_subcommand is not None:
+        return
     load = os.getloadavg()
     try:
         measured = asyncio.run(_until_told(_measure(seconds, rounds, clients)))
@@ -177,7 +195,7 @@ async def _rounds(field: Field, seconds: float, rounds: int, clients: int) -> di
 async def _turn(field: Field, task: Task, clients: int) -> Turn:
     server = field.servers[task.subject]
     cpu, postgres = server.cpu(), postgres_cpu(field.postgres)
-    done = await asyncio.gather(*(_client(task) for _ in range(clients)))
+    done = await asyncio.gather(*(run_client(task) for _ in range(clients)))
     requests = sum(each.requests for each in done)
     return Turn(
         operations_per_second=sum(each.operations / each.seconds for each in done),
@@ -185,20 +203,6 @@ async def _turn(field: Field, task: Task, clients: int) -> Turn:
         cpu_us_per_request=(server.cpu() - cpu) / requests * 1e6,
         postgres_cpu_us_per_request=(postgres_cpu(field.postgres) - postgres) / requests * 1e6,
     )
-
-
-async def _client(task: Task) -> Done:
-    process = await asyncio.create_subprocess_exec(
-        *(sys.executable, "-m", "bench.client"),
-        cwd=ROOT,
-        stdin=asyncio.subprocess.PIPE,
-        stdout=asyncio.subprocess.PIPE,
-        stderr=asyncio.subprocess.PIPE,
-    )
-    told, fault = await process.communicate(json.dumps(asdict(task)).encode())
-    if process.returncode != 0:
-        raise Failed(fault.decode().strip().splitlines()[-1])
-    return Done(**json.loads(told))
 
 
 def _ratios(turns: Mapping[str, Sequence[Turn]]) -> dict[str, Spread]:
@@ -248,5 +252,29 @@ def _show(measured: Measured) -> None:
     _out.print(f"bench: lifecycles/s={lifecycles:.1f} {told}", highlight=False)
 
 
+@app.command()
+def generate(
+    tickets: Annotated[int, typer.Argument(min=100)],
+    database: Annotated[str, typer.Option(help="a migrated hotline database; a superuser's URL")],
+    secret: Annotated[str, typer.Option(help="of the hotline that will read it")] = SECRET,
+    open_share: Annotated[float, typer.Option(min=0, max=1)] = 0.1,
+) -> None:
+    """Fill a database with tickets as a city has them: a tenth open, the others ended."""
+    from bench import cities
+
+    async def fill() -> None:
+        kit = hotline_kit(database.replace("postgresql://", "postgresql+asyncpg://"), secret)
+        try:
+            plan = cities.Plan(tickets=tickets, open_share=open_share)
+            await cities.fill(kit, plan, now=utc_now())
+        finally:
+            await kit.db.close()
+
+    asyncio.run(fill())
+
+
+app.command("size")(size.main)
+app.command("clocks")(clocks.main)
+
 if __name__ == "__main__":
-    typer.run(main)
+    app()

@@ -1,6 +1,7 @@
 """What is measured: three servers, each a process, over one embedded PostgreSQL with fsync on."""
 
 import asyncio
+import json
 import os
 import socket
 import sys
@@ -9,28 +10,36 @@ import urllib.error
 import urllib.request
 from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager, suppress
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 
 import asyncpg
 import psutil
 
+from bench.client import Done, Task
 from tongban_common import migrations
 from tongban_common.clock import utc_now
 from tongban_common.events import Envelope
 from tongban_common.issuer import AUDIENCE, ISSUER, DevelopmentIssuer
+from tongban_common.service import Kit
 from tongban_hotline_dispatch.consumers import UnitChanged
 from tongban_hotline_dispatch.main import SERVICE
 from tongban_hotline_dispatch.settings import HotlineSettings
 from tongban_suite.embedded import EmbeddedPostgres
 
 ROOT = Path(__file__).parents[1]
+HOTLINE = (str(Path(sys.executable).parent / "tongban-hotline"),)
 UNIT = "BENCH"
+SECRET = "a secret of the bench only"  # noqa: S105 - of databases that live for a run
 START_SECONDS = 30
 
 
 class DidNotStart(Exception):
     """A server that does not answer."""
+
+
+class Failed(Exception):
+    """A client got an answer that is no success."""
 
 
 @dataclass(slots=True)
@@ -91,16 +100,15 @@ async def running(
     folder: Path, postgres: EmbeddedPostgres, issuer: DevelopmentIssuer
 ) -> AsyncIterator[Mapping[str, Server]]:
     """The three servers by subject. Raises DidNotStart."""
-    await postgres.ensure(["hotline", "bare"])
-    hotline = await _hotline(postgres, issuer)
+    await postgres.ensure(["bare"])
+    hotline = await hotline_database(postgres, issuer)
     started: dict[str, Server] = {}
     with (folder / "servers.log").open("wb") as log:
         try:
-            script = [str(Path(sys.executable).parent / "tongban-hotline"), "api"]
-            started["lifecycle"] = await _start(script, hotline, log.fileno())
+            started["lifecycle"] = await start([*HOTLINE, "api"], hotline, log.fileno())
             bare = {"BENCH_DATABASE": postgres.url("bare").replace("+asyncpg", "")}
-            started["insert"] = await _start(_uvicorn("insert"), bare, log.fileno())
-            started["empty"] = await _start(_uvicorn("empty"), {}, log.fileno())
+            started["insert"] = await start(_uvicorn("insert"), bare, log.fileno())
+            started["empty"] = await start(_uvicorn("empty"), {}, log.fileno())
             for server in started.values():
                 await server.answers()
             yield started
@@ -109,23 +117,63 @@ async def running(
                 await server.stop()
 
 
-async def _hotline(postgres: EmbeddedPostgres, issuer: DevelopmentIssuer) -> dict[str, str]:
-    """Its database with policies and one unit; the environment of its processes."""
+@asynccontextmanager
+async def hotlines(
+    folder: Path, environments: Mapping[str, Mapping[str, str]]
+) -> AsyncIterator[Mapping[str, Server]]:
+    """A hotline for each environment, by its name. Raises DidNotStart."""
+    started: dict[str, Server] = {}
+    with (folder / "servers.log").open("ab") as log:
+        try:
+            for name, environment in environments.items():
+                started[name] = await start([*HOTLINE, "api"], environment, log.fileno())
+            for server in started.values():
+                await server.answers()
+            yield started
+        finally:
+            for server in started.values():
+                await server.stop()
+
+
+async def hotline_database(
+    postgres: EmbeddedPostgres, issuer: DevelopmentIssuer, name: str = "hotline"
+) -> dict[str, str]:
+    """A database with policies and one unit; the environment of its processes."""
+    await postgres.ensure([name])
     values = {
-        "DATABASE_URL": postgres.url("hotline"),
+        "DATABASE_URL": postgres.url(name),
         "DATABASE_POOL": "6",  # as the bare insert has
-        "SECRET": "a secret of the bench only",
+        "SECRET": SECRET,
         "ISSUER": ISSUER,
         "AUDIENCE": AUDIENCE,
         "JWKS": str(issuer.jwks),
     }
     await migrations.upgrade(values["DATABASE_URL"], SERVICE.package)
-    settings = HotlineSettings.model_validate({key.lower(): each for key, each in values.items()})
-    kit = SERVICE.kit(settings)
+    kit = hotline_kit(values["DATABASE_URL"])
     await SERVICE.load_policies(kit)
     await SERVICE.inbox(kit).apply([_unit_changed()])
     await kit.db.close()
     return {f"TONGBAN_HOTLINE_{key}": each for key, each in values.items()}
+
+
+def hotline_kit(url: str, secret: str = SECRET) -> Kit:
+    """What the operations are given, in a process of the bench itself."""
+    return SERVICE.kit(HotlineSettings.model_validate({"database_url": url, "secret": secret}))
+
+
+async def run_client(task: Task) -> Done:
+    """A client in a process of its own, until its time is over. Raises Failed."""
+    process = await asyncio.create_subprocess_exec(
+        *(sys.executable, "-m", "bench.client"),
+        cwd=ROOT,
+        stdin=asyncio.subprocess.PIPE,
+        stdout=asyncio.subprocess.PIPE,
+        stderr=asyncio.subprocess.PIPE,
+    )
+    told, fault = await process.communicate(json.dumps(asdict(task)).encode())
+    if process.returncode != 0:
+        raise Failed(fault.decode().strip().splitlines()[-1])
+    return Done(**json.loads(told))
 
 
 def _unit_changed() -> Envelope:
@@ -142,7 +190,7 @@ def _unit_changed() -> Envelope:
     )
 
 
-async def _start(command: Sequence[str], environment: Mapping[str, str], log: int) -> Server:
+async def start(command: Sequence[str], environment: Mapping[str, str], log: int) -> Server:
     port = _free_port()
     own = {"PORT": str(port), "TONGBAN_HOTLINE_PORT": str(port)}
     where = ["--port", str(port)] if "uvicorn" in command else []
