@@ -42,7 +42,8 @@ _SETTLED = 5.0  # seconds more, in which nothing may be told again
 _ARM = """
     INSERT INTO timer (kind, subject, start_at, amount, unit, clause, calendar_version, due_at,
       state)
-    SELECT $1, g::text, $2, 1, 'hours', 'bench', '', $2::timestamptz + $3::interval + g * interval '1 ms', 'armed'
+    SELECT $1, g::text, $2, 1, 'hours', 'bench', '',
+      $2::timestamptz + $3::interval + g * interval '1 ms', 'armed'
     FROM generate_series(1, $4::int) g
 """
 _MISSED = """

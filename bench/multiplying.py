@@ -15,8 +15,15 @@ from sqlalchemy import Column, DateTime, Table
 
 from tongban_common.privacy import Sealer
 from tongban_common.timers import timer
-from tongban_hotline_dispatch.store import assignment, ticket, ticket_move
+from tongban_hotline_dispatch.store import (
+    assignment,
+    callback_task,
+    ticket,
+    ticket_move,
+    ticket_note,
+)
 from tongban_hotline_dispatch.store.likeness import phone_key
+from tongban_hotline_dispatch.store.officers import assignment_officer
 
 _TERMS = {"citizen", "stage", "reply_term", "sign_term", "return_term", "contact_term"}
 _DOCUMENTS = {"callback", "suspension", "phase", "asks", "facts"}
@@ -61,10 +68,14 @@ _TEMPORARY = """
     CREATE TEMP TABLE template AS SELECT id, n - 1 AS n FROM unnest($1::uuid[])
       WITH ORDINALITY AS x (id, n)
 """
+_PARTS = (assignment, assignment_officer, ticket_move, ticket_note, callback_task)
 _TEMPLATES = {
     "template_ticket": "SELECT n, t.* FROM template x JOIN ticket t USING (id)",
-    "template_share": "SELECT n, t.* FROM template x JOIN assignment t ON t.ticket_id = x.id",
-    "template_move": "SELECT n, t.* FROM template x JOIN ticket_move t ON t.ticket_id = x.id",
+    **{
+        f"template_{each.name}": f"SELECT n, t.* FROM template x JOIN {each.name} t "  # noqa: S608
+        "ON t.ticket_id = x.id"
+        for each in _PARTS
+    },
     "template_timer": """
         SELECT n, t.* FROM template x JOIN timer t
         ON t.state = 'armed' AND left(t.subject, 36) = x.id::text
@@ -130,9 +141,8 @@ class Copies:
         self._first = 0
         self._statements = (
             _insert(ticket, "template_ticket"),
-            _insert(assignment, "template_share"),
-            _insert(ticket_move, "template_move"),
-            _insert(timer, "template_timer", without={"id"}),
+            *(_insert(each, f"template_{each.name}") for each in _PARTS),
+            _insert(timer, "template_timer"),
             _LIKENESS,
             _WORDS,
         )
@@ -196,10 +206,8 @@ class Copies:
         await run("VACUUM ANALYZE")
 
 
-def _insert(
-    table: Table, templates: str, *, without: frozenset[str] | set[str] = frozenset()
-) -> str:
-    columns = [each for each in table.c if each.name not in without]
+def _insert(table: Table, templates: str) -> str:
+    columns = [each for each in table.c if each.identity is None]
     names = ", ".join(f'"{each.name}"' for each in columns)
     values = ", ".join(map(_value, columns))
     wording = "JOIN wording w ON w.n = d.wording" if table is ticket else ""

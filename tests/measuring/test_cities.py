@@ -16,6 +16,7 @@ from tongban_common.testing import Client, Clock
 from tongban_common.timers import timer
 from tongban_common.working_days import SHANGHAI
 from tongban_hotline_dispatch import queries
+from tongban_hotline_dispatch.domain.guard import COMPLAINANT
 from tongban_hotline_dispatch.domain.moves import ENDED
 from tongban_hotline_dispatch.domain.ticket import Ticket
 from tongban_hotline_dispatch.main import SERVICE
@@ -46,7 +47,7 @@ async def filled(kit: Kit, clock: Clock) -> set[str]:
 async def all_tickets(db: Database) -> list[Ticket]:
     async with db.reading() as reads:
         ids = (await reads.execute(select(ticket.c.id))).scalars().all()
-        return [await queries.one(reads, each, seen_by=None) for each in ids]
+        return [await queries.one(reads, each, seen_by=COMPLAINANT) for each in ids]
 
 
 async def value(db: Database, query: str) -> Any:
@@ -68,6 +69,7 @@ async def test_every_ticket_reads_and_has_its_history_its_person_and_its_words(
     assert await value(kit.db, "SELECT count(*) FROM likeness") == NUMBER
     async with kit.db.reading() as reads:
         rows = (await reads.execute(select(complainant))).all()
+    assert await value(kit.db, "SELECT count(*) FROM callback_task") > NUMBER // 8
     phones = {opened(row, row.ticket_id, Sealer(kit.secret)).phone for row in rows}
     assert len(rows) == NUMBER
     assert len(phones - {None}) == NUMBER // cities.PER_PERSON + 1  # and that of the templates
