@@ -2,13 +2,13 @@ import asyncio
 from datetime import UTC, datetime, timedelta
 from uuid import UUID, uuid4
 
-from sqlalchemy import select
+from sqlalchemy import select, text
 from toy_service import TOY, DeadlineMoved, keep, promise, start
 
-from tongban_common.db import Database
+from tongban_common.db import Database, Transaction
 from tongban_common.outbox import outbox
 from tongban_common.service import Kit
-from tongban_common.timers import next_due, timer
+from tongban_common.timers import BATCH, Due, Sweeper, next_due, on_due, timer
 from tongban_common.working_days import SHANGHAI, bundled
 
 START = datetime(2026, 9, 30, 10, 0, tzinfo=SHANGHAI)
@@ -142,3 +142,38 @@ async def test_the_next_due_moment_is_known(kit: Kit) -> None:
         moment = await next_due(connection)
 
     assert moment == (START + (due - START) * 0.8).astimezone(UTC)
+
+
+async def test_a_sweep_locks_a_batch_and_leaves_the_rest_to_others(kit: Kit) -> None:
+    many = text(
+        """
+        INSERT INTO timer (kind, subject, start_at, amount, unit, clause, calendar_version,
+          due_at, state)
+        SELECT 'bulk', g::text, :at, 1, 'hours', 'test', '', :at, 'armed'
+        FROM generate_series(1, :number) g
+        """
+    )
+    held = text("SELECT count(*) FROM pg_locks WHERE locktype = 'advisory'")
+    number = 30 * BATCH
+    async with kit.db.transaction() as tx:
+        await tx.connection.execute(many, {"at": START, "number": number})
+        await tx.connection.execute(text("ANALYZE timer"))
+    claims: list[int] = []
+    told: list[str] = []
+
+    async def nothing(_tx: Transaction, _subject: str) -> None:
+        """A matter that nobody else moves."""
+
+    async def tell(tx: Transaction, _matter: object, due: Due) -> None:
+        told.append(due.subject)
+        if len(told) % BATCH == 1:
+            claims.append((await tx.connection.execute(held)).scalar_one())
+            await asyncio.sleep(0.05)  # the other has its turn meanwhile
+
+    sweepers = [Sweeper(kit.db, [on_due("bulk", lock=nothing, missed=tell)]) for _ in range(2)]
+    moment = START + timedelta(hours=1)
+    swept = await asyncio.gather(*(each.sweep(now=moment) for each in sweepers))
+
+    assert max(claims) <= 2 * BATCH
+    assert min(swept) > number / 4
+    assert sorted(told, key=int) == [str(n) for n in range(1, number + 1)]

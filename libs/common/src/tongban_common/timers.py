@@ -64,15 +64,18 @@ Index(
 )
 
 # Claimed by advisory locks, not row locks: a row lock held while waiting for the matter's lock
-# would deadlock with the transaction that holds the matter and disarms the timer.
+# would deadlock with the transaction that holds the matter and disarms the timer. A lock is tried
+# only of what the first part has found: as a condition on the table itself, the planner may try one
+# of every timer that there is. It finds more than a batch, so that sweepers do not queue for one.
 _CLAIM = """
     WITH due AS MATERIALIZED (
       SELECT id FROM timer WHERE state = 'armed' AND {condition}
         AND (retry_at IS NULL OR retry_at <= :now)
-      ORDER BY {column}, id LIMIT :batch
+      ORDER BY {column}, id LIMIT :batch * 8
+    ), mine AS MATERIALIZED (
+      SELECT id FROM due WHERE pg_try_advisory_xact_lock(id) LIMIT :batch
     )
-    SELECT t.* FROM due JOIN timer t USING (id)
-    WHERE pg_try_advisory_xact_lock(t.id) ORDER BY t.subject, t.id
+    SELECT t.* FROM mine JOIN timer t USING (id) ORDER BY t.subject, t.id
 """
 _CLAIM_DUE = text(_CLAIM.format(condition="due_at < :now", column="due_at")).columns(*timer.columns)
 _CLAIM_WARN = text(
