@@ -5,6 +5,8 @@ BIN := .venv/bin
 MEMBERS := libs/common services/intake services/hotline-dispatch services/evaluation services/scoring services/publishing libs/suite
 EDITABLE := $(foreach m,$(MEMBERS),-e $(m))
 OWN := $(foreach p,common intake hotline-dispatch evaluation scoring publishing,--no-emit-package tongban-$(p))
+# Processes of tests: they would share the topics of a broker that is given.
+JOBS := $(if $(TONGBAN_KAFKA),0,auto)
 COMPILE := $(BIN)/uv pip compile -q --universal --generate-hashes --no-header --no-annotate --python-version 3.11
 
 .PHONY: help setup browser run test replay crash-test fuzz bench fmt lint types arch contracts contracts-check check lock clean
@@ -29,7 +31,7 @@ run: setup ## the whole suite with a demo city at http://localhost:8000 (RESET=1
 	@$(BIN)/tongban run $(if $(RESET),--reset) $(ARGS)
 
 test: setup ## all tests, on the best PostgreSQL and broker that this machine can give
-	@$(BIN)/pytest $(ARGS)
+	@$(BIN)/pytest -n $(JOBS) --dist loadfile $(ARGS)
 
 replay: setup ## replay a file of messages: make replay FILE=… ARGS="--reply-days 15 --json out.json"
 	@$(BIN)/tongban replay $(FILE) $(ARGS)

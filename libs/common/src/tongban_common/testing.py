@@ -103,14 +103,36 @@ async def fresh_database(server: Postgres, name: str) -> str:
     return server.url.set(database=name).render_as_string(hide_password=False)
 
 
+_TRUNCATE = """
+    DO $$
+    DECLARE
+      name text;
+      is_used boolean;
+      used text[] := ARRAY(
+        SELECT quote_ident(o.relname) FROM pg_sequence q
+        JOIN pg_depend d ON d.objid = q.seqrelid AND d.deptype IN ('a', 'i')
+        JOIN pg_class o ON o.oid = d.refobjid
+        WHERE pg_sequence_last_value(q.seqrelid) IS NOT NULL);
+    BEGIN
+      FOR name IN SELECT quote_ident(tablename) FROM pg_tables WHERE schemaname = 'public' LOOP
+        EXECUTE 'SELECT EXISTS (SELECT FROM ' || name || ')' INTO is_used;
+        IF is_used THEN used := used || name; END IF;
+      END LOOP;
+      used := ARRAY(SELECT DISTINCT unnest(used) EXCEPT SELECT unnest('{kept}'::text[]));
+      IF used <> '{}' THEN
+        EXECUTE 'TRUNCATE ' || array_to_string(used, ', ') || ' RESTART IDENTITY CASCADE';
+      END IF;
+    END $$
+""".replace("{kept}", f"{{{','.join(_KEPT)}}}")
+
+
 async def truncate(db: Database) -> None:
-    """Empty every table but those that a migrated database starts with; sequences start anew."""
+    """Empty every table but those that a migrated database starts with; sequences start anew.
+
+    Only what was used is truncated: of the hotline's eighty tables that takes a tenth of the time.
+    """
     async with db.transaction() as tx:
-        names = await tx.connection.execute(
-            text("SELECT tablename FROM pg_tables WHERE schemaname = 'public'")
-        )
-        tables = ", ".join(f'"{name}"' for (name,) in names if name not in _KEPT)
-        await tx.connection.execute(text(f"TRUNCATE {tables} RESTART IDENTITY"))
+        await tx.connection.execute(text(_TRUNCATE))
 
 
 def settings_for(
@@ -250,11 +272,11 @@ async def browser(pytestconfig: pytest.Config) -> AsyncIterator[Any]:
     try:
         path = await browsers.executable()
     except browsers.NoBrowser as fault:
-        pytestconfig.stash[_BROWSER] = str(fault)
+        _say(pytestconfig, f"browser: {fault}")
         if os.environ.get("CI"):
             raise
         pytest.skip(str(fault))
-    pytestconfig.stash[_BROWSER] = path
+    _say(pytestconfig, f"browser: {path}")
     async with browsers.launched(path) as made:
         yield made
 
@@ -279,7 +301,7 @@ def pytest_report_header() -> str:
 def broker(pytestconfig: pytest.Config) -> Iterator[Broker]:
     """The best broker that this machine can give; the end of the run says which, and why."""
     started = start_broker()
-    pytestconfig.stash[_BROKER] = started
+    _say(pytestconfig, f"broker: {started.kind}, because {started.reason}")
     yield started
     started.stop()
 
@@ -298,19 +320,30 @@ async def fresh_topics(broker: Broker) -> Callable[[Sequence[str], int], Awaitab
     return make
 
 
-_BROKER = pytest.StashKey[Broker]()
-_BROWSER = pytest.StashKey[str]()
+_SAID = pytest.StashKey[dict[str, None]]()  # lines of the end of the run, each once
+
+
+def _say(config: pytest.Config, *lines: str) -> None:
+    config.stash.setdefault(_SAID, {}).update(dict.fromkeys(lines))
+
+
+def pytest_sessionfinish(session: pytest.Session) -> None:
+    """What a process beside others used, the one that reports hears."""
+    if hasattr(session.config, "workeroutput"):
+        said = session.config.stash.setdefault(_SAID, {})
+        session.config.workeroutput["said"] = list(said)
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_testnodedown(node: Any) -> None:
+    _say(node.config, *getattr(node, "workeroutput", {}).get("said", ()))
 
 
 def pytest_terminal_summary(
     terminalreporter: pytest.TerminalReporter, config: pytest.Config
 ) -> None:
-    used = config.stash.get(_BROKER, None)
-    if used is not None:
-        terminalreporter.write_line(f"broker: {used.kind}, because {used.reason}")
-    shown = config.stash.get(_BROWSER, None)
-    if shown is not None:
-        terminalreporter.write_line(f"browser: {shown}")
+    for line in config.stash.setdefault(_SAID, {}):
+        terminalreporter.write_line(line)
 
 
 def unbounded_integers(openapi: dict[str, Any]) -> list[str]:
