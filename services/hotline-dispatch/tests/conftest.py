@@ -63,7 +63,9 @@ def filed(kit: Kit) -> Filed:
         person: Complainant | None = None,
         channel_order_no: str | None = None,
         wants_reply: bool = True,
+        said: tuple[str, str] = ("路灯不亮", "桂花路口的路灯已三天不亮"),
     ) -> Ticket:
+        title, content = said
         new = Registration(
             ticket_id=new_id(at),
             query_code="12345678",
@@ -73,8 +75,8 @@ def filed(kit: Kit) -> Filed:
                 appeal_type=appeal_type,
                 urgency=Urgency.NORMAL,
                 matter_code=None,
-                title="路灯不亮",
-                content="桂花路口的路灯已三天不亮",
+                title=title,
+                content=content,
             ),
             person=person or Complainant(),
             actor="d-1",

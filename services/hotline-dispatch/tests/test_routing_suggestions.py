@@ -1,6 +1,7 @@
 import asyncio
 import csv
 import gzip
+import re
 import subprocess
 import sys
 from collections.abc import Awaitable, Callable
@@ -30,7 +31,7 @@ from tongban_hotline_dispatch.operations.matters import Load, load_matters
 from tongban_hotline_dispatch.operations.redaction import without_persons
 from tongban_hotline_dispatch.operations.segmenting import dictionary_segment
 from tongban_hotline_dispatch.operations.training import Trained, train
-from tongban_hotline_dispatch.store import routing_decision
+from tongban_hotline_dispatch.store import routing_decision, ticket
 from tongban_hotline_dispatch.store.models import ModelFolder
 from tongban_hotline_dispatch.store.reference import Unit, Units
 from tongban_hotline_dispatch.store.routing import ROUTING
@@ -401,3 +402,36 @@ def test_the_packaged_policy_says_where_each_of_its_values_comes_from() -> None:
             packaged_text("tongban_hotline_dispatch", "routing.yaml").replace("most: 3", "most: 0"),
             where="routing.yaml",
         )
+
+
+async def test_the_dispatcher_s_queue_says_where_each_ticket_belongs_and_learns_from_him(
+    hub: Client, filed: Any, catalogues: None, db: Database
+) -> None:
+    desk = "/hotline/desk/dispatch"
+    lamps = [await filed(NOW) for _ in range(2)]
+    unknown = await filed(NOW, said=("无题", "没有说清是什么"))
+
+    page = (await hub.get(f"{desk}?tab=dispatch")).text
+    seen = re.findall(r'name="seen" value="([^"]+)"', page)
+    assert {each.partition(":")[0] for each in seen} == {str(each.id) for each in lamps}
+    assert "词：路灯" in page
+    assert "各按建议的单位" in page
+
+    picks = [f"{each.id}:{each.version}" for each in (lamps[0], unknown)]
+    form = {"act": "assign", "seen": seen}
+    await hub.post(f"{desk}/bulk", data={**form, "unit_code": "suggested", "pick": picks})
+    other = {**form, "unit_code": "A3", "pick": [f"{lamps[1].id}:{lamps[1].version}"]}
+    await hub.post(f"{desk}/bulk", data=other)
+
+    async with db.reading() as reads:
+        kept = (await reads.execute(select(routing_decision))).all()
+        assigned = (await reads.execute(select(ticket.c.id, ticket.c.unit_code))).all()
+    assert {each.ticket_id: (each.unit_code, each.is_correction) for each in kept} == {
+        lamps[0].id: ("A7", False),
+        lamps[1].id: ("A3", True),
+    }
+    assert {row.id: row.unit_code for row in assigned} == {
+        lamps[0].id: "A7",
+        lamps[1].id: "A3",
+        unknown.id: None,
+    }

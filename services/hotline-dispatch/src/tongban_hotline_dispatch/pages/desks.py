@@ -20,6 +20,7 @@ from tongban_hotline_dispatch.domain.assignment import AskKind, Role
 from tongban_hotline_dispatch.domain.desks import LIGHT_NAMES, Lamp, lamp, warn_point
 from tongban_hotline_dispatch.domain.moves import STATE_NAMES, STATUS_NAMES, Status
 from tongban_hotline_dispatch.operations import viewer_of
+from tongban_hotline_dispatch.pages.routing import Proposal
 from tongban_hotline_dispatch.store import TicketNotFound
 from tongban_hotline_dispatch.store.desk_lists import QueueLine, id_of
 from tongban_hotline_dispatch.store.desks import DESKS, DesksPolicy
@@ -67,7 +68,7 @@ class Lit:
     line: QueueLine
     lamp: Lamp | None  # of the clock that the list is ordered by
     citizen: Lamp | None
-    suggested: tuple[str, str] | None = None  # code and name of a unit
+    suggested: Proposal | None = None  # of the unit to assign it to
 
 
 def desks_of(who: Principal | None) -> list[tuple[str, str]]:

@@ -23,6 +23,7 @@ from tongban_hotline_dispatch.domain.moves import Status
 from tongban_hotline_dispatch.domain.ticket import Ticket
 from tongban_hotline_dispatch.operations import Desk, Rules, Step, viewer_of
 from tongban_hotline_dispatch.operations.bulk import MOST, Item, one_by_one
+from tongban_hotline_dispatch.operations.deciding import Choice
 from tongban_hotline_dispatch.pages.desks import (
     Lit,
     citizen_lamp,
@@ -33,6 +34,7 @@ from tongban_hotline_dispatch.pages.desks import (
     works_at_dispatch,
 )
 from tongban_hotline_dispatch.pages.move_table import BY_PATH
+from tongban_hotline_dispatch.pages.routing import Proposal, Seen, proposals
 from tongban_hotline_dispatch.store import desk_lists
 from tongban_hotline_dispatch.store.board import counted_by_status
 from tongban_hotline_dispatch.store.desk_lists import AskLine, Narrow
@@ -165,7 +167,8 @@ async def queue_page(
         lines = await _lines(reads, tab, chosen.narrow, page)
         found = len(lines)
         last = _key(tab, lines)
-        context |= {"lines": await _lit(reads, tab, lines, kit, now)}
+        proposed = await _proposed(request, reads, tab, lines, kit, now)
+        context |= {"lines": await _lit(tab, lines, proposed, kit, now)}
     shown = "dispatcher_asks.html" if tab.key == "asks" else "dispatcher_queue.html"
     cursor = page.next_cursor(last) if found == page.limit else None
     flash = {"done": "已办理"}.get(request.query_params.get("said", ""))
@@ -180,6 +183,7 @@ async def bulk(
     act: Annotated[str, Form(pattern="^(assign|transfer)$")],
     unit_code: Annotated[FreeText, Form(max_length=64)] = "",
     pick: Annotated[list[str], Form(max_length=MOST)] = [],  # noqa: B006 - read only
+    seen: Annotated[list[str], Form(max_length=MOST)] = [],  # noqa: B006 - read only
     who: Principal = require("ticket:assign"),
 ) -> HTMLResponse:
     """Each ticket by itself, under the version that was seen, with a result of its own."""
@@ -188,15 +192,27 @@ async def bulk(
     async with kit.db.reading() as reads:
         named = await desk_lists.named_by_returning(reads, list(picked))
         brief = await desk_lists.briefly(reads, list(picked), viewer_of(who))
+    suggestions = Seen.of(seen)
     items = [
-        Item(ticket_id=ticket_id, wanted=(version, _to(unit_code, named.get(ticket_id))))
+        Item(ticket_id=ticket_id, wanted=(version, named.get(ticket_id, ("",))[0]))
         for ticket_id, version in picked.items()
     ]
 
     async def move(tx: Transaction, item: Item[tuple[int, str]]) -> Ticket:
         version, to = item.wanted
+        if unit_code != SUGGESTED:
+            to = unit_code
+        elif not to:
+            proposed = await suggestions.proposed(item.ticket_id, kit, now)
+            to = (proposed and proposed.unit_code) or ""
         step = Step(ticket_id=item.ticket_id, actor=who.subject, seen_version=version)
-        return await _moved(tx, act, step, to, rules, now)
+        moved = await _moved(tx, act, step, to, rules, now)
+        if act == "assign" and who.may("routing:decide"):
+            choice = Choice(
+                ticket_id=item.ticket_id, matter_code=None, unit_code=to, actor=who.subject
+            )
+            await suggestions.keep(tx, choice=choice, kit=kit, now=now)
+        return moved
 
     outcomes = await one_by_one(kit, items, move)
     results = [(brief.get(each.ticket_id), each) for each in outcomes]
@@ -218,12 +234,6 @@ async def _moved(
     if act == "assign":
         return await operations.assign(tx, step=step, unit_code=to, rules=rules, now=now)
     return await Desk(tx, step=step, rules=rules, now=now).transfer(to)
-
-
-def _to(unit_code: str, named: tuple[str, str] | None) -> str:
-    if unit_code != SUGGESTED:
-        return unit_code
-    return named[0] if named else ""
 
 
 def _picked(pick: Sequence[str]) -> Mapping[UUID, int]:
@@ -261,22 +271,41 @@ async def _lines(
     return await desk_lists.queue(reads, tab.status, narrow, after=page.after, most=page.limit)
 
 
-async def _lit(
+async def _proposed(
+    request: Request,
     reads: Reads,
     tab: Tab,
     lines: Sequence[desk_lists.QueueLine],
     kit: Parts,
     now: datetime,
-) -> list[Lit]:
-    policy = await policy_at(kit, now)
+) -> Mapping[UUID, Proposal]:
+    """What the last unit to return a ticket named comes before what its words suggest."""
+    if tab.status is not Status.REGISTERED:
+        return {}
     returned = [each.id for each in lines if each.returns]
     named = await desk_lists.named_by_returning(reads, returned) if returned else {}
+    others = [each.id for each in lines if each.id not in named]
+    found = await proposals(reads, others, request.app.state.suggester, kit, now)
+    by_return = {
+        ticket_id: Proposal(code=code, name=name) for ticket_id, (code, name) in named.items()
+    }
+    return {**found, **by_return}
+
+
+async def _lit(
+    tab: Tab,
+    lines: Sequence[desk_lists.QueueLine],
+    proposed: Mapping[UUID, Proposal],
+    kit: Parts,
+    now: datetime,
+) -> list[Lit]:
+    policy = await policy_at(kit, now)
     return [
         Lit(
             each,
             unit_lamp(each, now) if tab.status is None else stage_lamp(each, policy, now),
             citizen_lamp(each, now),
-            named.get(each.id),
+            proposed.get(each.id),
         )
         for each in lines
     ]

@@ -3,7 +3,7 @@
 Title and content stand here masked, by themselves: they outlive what a ticket may have to forget.
 """
 
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from decimal import Decimal
@@ -35,6 +35,7 @@ from tongban_common.privacy import Sealer
 from tongban_hotline_dispatch.domain.suggesting import Source, Tuning
 from tongban_hotline_dispatch.store.complainants import complainant, opened
 from tongban_hotline_dispatch.store.reference import metadata
+from tongban_hotline_dispatch.store.tickets import ticket
 
 routing_decision = Table(
     "routing_decision",
@@ -238,3 +239,20 @@ async def confirmed_by_source(reads: AsyncConnection) -> list[Confirmed]:
         Confirmed(source=Source(row.source), decided=row.decided, confirmed=row.confirmed)
         for row in rows
     ]
+
+
+@dataclass(frozen=True, slots=True)
+class Told:
+    """What a ticket says, and the unit that it is about."""
+
+    id: UUID
+    title: str
+    content: str
+    target: str | None
+
+
+async def told(reads: AsyncConnection, ticket_ids: Sequence[UUID]) -> list[Told]:
+    t = ticket.c
+    statement = select(t.id, t.title, t.content, t.target_unit_code)
+    rows = await reads.execute(statement.where(t.id.in_(ticket_ids)))
+    return [Told(*row) for row in rows]
