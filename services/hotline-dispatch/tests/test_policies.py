@@ -124,3 +124,12 @@ def test_a_faulty_process_is_refused_with_its_place(old: str, new: str, said: st
 
     with pytest.raises(BadPolicy, match=said):
         PROCESS.parse(text.replace(old, new, 1), where="process.yaml")
+
+
+def test_the_role_of_those_who_answer_calls_may_be_outsourced() -> None:
+    """Answering may be, handling may not (国办函〔2025〕66号(三)): no deciding, closing, excluding."""
+    granted = access_of(PACKAGE)["agent"]
+    handling = ("decide", "close", "assign", "reopen", "supervise", "unmask", "exclusion", "card")
+    assert [each for each in granted if any(word in each for word in handling)] == [
+        "routing:decide"  # records what he chose for a message; it moves no ticket
+    ]
