@@ -127,7 +127,7 @@ def test_a_faulty_process_is_refused_with_its_place(old: str, new: str, said: st
 
 
 def test_the_role_of_those_who_answer_calls_may_be_outsourced() -> None:
-    """Answering may be, handling may not (国办函〔2025〕66号(三)): no deciding, closing, excluding."""
+    """Answering may be, handling may not (国办函〔2025〕66号(三)): it decides nothing."""
     granted = access_of(PACKAGE)["agent"]
     handling = ("decide", "close", "assign", "reopen", "supervise", "unmask", "exclusion", "card")
     assert [each for each in granted if any(word in each for word in handling)] == [
