@@ -47,6 +47,7 @@ assignment = Table(
     Column("extensions", Integer, nullable=False),
     Column("asks", _JSON, nullable=False),
     Column("asking", Text),  # the kind of the ask that waits for a decision
+    Column("warn_at", _MOMENT),  # of reply_term, as due_at
 )
 Index("ix_assignment_unit", assignment.c.unit_code, assignment.c.due_at, assignment.c.ticket_id)
 Index("ix_assignment_asking", assignment.c.asking, postgresql_where=text("asking IS NOT NULL"))
@@ -80,6 +81,7 @@ def _document(ticket_id: UUID, each: Assignment) -> dict[str, Any]:
         "extensions": each.extensions,
         "asks": [ask_document(ask) for ask in each.asks],
         "asking": each.asking and each.asking.kind,
+        "warn_at": each.reply_term.warn_at,
     }
 
 

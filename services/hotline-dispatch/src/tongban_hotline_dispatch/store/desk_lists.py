@@ -9,7 +9,7 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import ColumnElement, DateTime, Select, case, cast, func, select, tuple_
+from sqlalchemy import ColumnElement, DateTime, Select, case, cast, func, or_, select, tuple_
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from tongban_hotline_dispatch.domain.appeal import AppealType, Urgency
@@ -17,7 +17,7 @@ from tongban_hotline_dispatch.domain.assignment import Ask, AskKind, Role
 from tongban_hotline_dispatch.domain.guard import Viewer
 from tongban_hotline_dispatch.domain.moves import State, Status
 from tongban_hotline_dispatch.store.assignments import assignment
-from tongban_hotline_dispatch.store.desks import OPEN, OPEN_SHARE, RANK, RUNNING
+from tongban_hotline_dispatch.store.desks import ODD, OPEN, OPEN_SHARE, RANK, RUNNING
 from tongban_hotline_dispatch.store.guard import visible_to
 from tongban_hotline_dispatch.store.reference import unit
 from tongban_hotline_dispatch.store.terms import ask_of
@@ -197,7 +197,7 @@ async def shares(
             assignment.c.is_forced,
             assignment.c.is_auto_signed,
             assignment.c.due_at,
-            cast(assignment.c.reply_term["warn_at"].astext, _MOMENT).label("warn_at"),
+            assignment.c.warn_at,
             cast(assignment.c.sign_term["due_at"].astext, _MOMENT).label("sign_due"),
             cast(assignment.c.contact_term["due_at"].astext, _MOMENT).label("contact_due"),
             assignment.c.asking,
@@ -215,9 +215,11 @@ async def shares(
 
 async def unit_counts(reads: AsyncConnection, viewer: Viewer, now: datetime) -> UnitCounts:
     """What is suspended runs against nobody."""
-    runs = ticket.c.status != Status.SUSPENDED
+    may_see = visible_to(viewer).label("may_see")
+    odd = select(ticket.c.id, ticket.c.status, may_see).where(ODD).subquery("odd")
+    runs = func.coalesce(odd.c.status, "") != Status.SUSPENDED
     is_over = assignment.c.due_at < now
-    is_near = cast(assignment.c.reply_term["warn_at"].astext, _MOMENT) <= now
+    is_near = assignment.c.warn_at <= now
     statement = (
         select(
             func.count().label("open"),
@@ -225,8 +227,12 @@ async def unit_counts(reads: AsyncConnection, viewer: Viewer, now: datetime) -> 
             func.count(case((runs & is_over, 1))).label("overdue"),
             func.count(case((runs & ~is_over & is_near, 1))).label("near"),
         )
-        .select_from(_OF_SHARES)
-        .where(assignment.c.unit_code == viewer.unit, OPEN_SHARE, visible_to(viewer))
+        .select_from(assignment.outerjoin(odd, odd.c.id == assignment.c.ticket_id))
+        .where(
+            assignment.c.unit_code == viewer.unit,
+            OPEN_SHARE,
+            or_(odd.c.id.is_(None), odd.c.may_see),
+        )
     )
     row = (await reads.execute(statement)).one()
     return UnitCounts(open=row.open, waiting=row.waiting, overdue=row.overdue, near=row.near)

@@ -67,6 +67,18 @@ Index(
     assignment.c.ticket_id,
     assignment.c.no,
     postgresql_where=OPEN_SHARE,
+    postgresql_include=["state", "warn_at"],
+)
+# What does not count with its unit as any other does: few, so that counting joins next to nothing.
+ODD = text(
+    "ticket.closed_at IS NULL AND (ticket.status = 'suspended' "
+    "OR ticket.recused IS NOT NULL OR ticket.target_unit_code IS NOT NULL)"
+)
+Index(
+    "ix_ticket_odd",
+    ticket.c.id,
+    postgresql_where=ODD,
+    postgresql_include=["status", "recused", "target_unit_code"],
 )
 board_tally = Table(
     "board_tally",
