@@ -1,5 +1,6 @@
 """The callback (回访), the promise of a phased close, and a suspension: parts of a ticket."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import date, datetime
 from enum import StrEnum
@@ -23,6 +24,18 @@ class Mark(StrEnum):
     SATISFIED = "satisfied"  # 满意
     BASICALLY = "basically"  # 基本满意
     DISSATISFIED = "dissatisfied"  # 不满意
+
+
+RESOLVED_NAMES: Mapping[Resolved, str] = {
+    Resolved.YES: "已解决",
+    Resolved.BASICALLY: "基本解决",
+    Resolved.NO: "未解决",
+}
+MARK_NAMES: Mapping[Mark, str] = {
+    Mark.SATISFIED: "满意",
+    Mark.BASICALLY: "基本满意",
+    Mark.DISSATISFIED: "不满意",
+}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -52,6 +65,16 @@ class Outcome(StrEnum):
     CANNOT = "cannot_callback"  # 无法回访
     DEFAULTED = "defaulted"  # 期满默认，规则默认不启用
     OVERTAKEN = "overtaken"  # 工单先行终结
+
+
+OUTCOME_NAMES: Mapping[Outcome, str] = {
+    Outcome.REACHED: "已接通",
+    Outcome.OWN_REVIEW: "诉求人自行评价",
+    Outcome.NO_ANSWER: "未接通",
+    Outcome.CANNOT: "无法回访",
+    Outcome.DEFAULTED: "期满默认",
+    Outcome.OVERTAKEN: "工单先行终结",
+}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

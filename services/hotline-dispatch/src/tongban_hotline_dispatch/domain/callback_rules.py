@@ -72,6 +72,7 @@ class CallbackRules:
     silence_is_satisfied: bool
     undecided: Undecided
     lease_minutes: int  # for so long a task that somebody took is theirs
+    view_reason: str  # why who calls sees the number, of the reasons of identity.yaml
     reappraisal: ReappraisalRules
 
     def cannot_reason(self, code: str) -> str:

@@ -5,11 +5,15 @@ from datetime import datetime
 from uuid import UUID
 
 from tongban_common.db import Transaction
+from tongban_common.privacy import Sealer
 from tongban_common.service import Kit
 from tongban_hotline_dispatch.domain import callbacks, closing
 from tongban_hotline_dispatch.domain.callback import Heard, Mark, OwnReview, Resolved
+from tongban_hotline_dispatch.domain.callback_rules import CallbackRules
+from tongban_hotline_dispatch.domain.identity import Seen
 from tongban_hotline_dispatch.domain.rules import Rules
 from tongban_hotline_dispatch.domain.ticket import Ticket
+from tongban_hotline_dispatch.operations import identity
 from tongban_hotline_dispatch.operations.performing import (
     Command,
     Step,
@@ -18,7 +22,7 @@ from tongban_hotline_dispatch.operations.performing import (
     rules_at,
     settle,
 )
-from tongban_hotline_dispatch.store import TicketNotFound, Tickets
+from tongban_hotline_dispatch.store import Complainant, TicketNotFound, Tickets
 from tongban_hotline_dispatch.store.callbacks import Callbacks, TicketReview
 
 CITIZEN = "citizen"
@@ -61,10 +65,35 @@ class CallbackDesk:
     async def take(self) -> None:
         """领取: for a while the task is theirs."""
         await locked(self._tx, self._step)
-        minutes = 0 if self._rules.callback is None else self._rules.callback.current.lease_minutes
+        minutes = _in_force(self._rules).lease_minutes
         await Callbacks(self._tx).take(
             self._step.ticket_id, self._step.actor, now=self._now, lease_minutes=minutes
         )
+
+    async def number(self, sealer: Sealer) -> Complainant:
+        """Whom to call, for who has the task: a look like any other, with its reason on record.
+
+        Raises NotTaken, UnknownViewReason.
+        """
+        await locked(self._tx, self._step)
+        own = _in_force(self._rules)
+        await Callbacks(self._tx).check_taken(
+            self._step.ticket_id,
+            self._step.actor,
+            now=self._now,
+            lease_minutes=own.lease_minutes,
+        )
+        if self._rules.identity is None:
+            raise AssertionError("the rules in force have those of identity")
+        _, seen = await identity.look(
+            self._tx,
+            step=self._step,
+            wanted=identity.Look(fields=(Seen.NAME, Seen.PHONE), reason=own.view_reason),
+            rules=self._rules.identity,
+            sealer=sealer,
+            now=self._now,
+        )
+        return Complainant(name=seen[Seen.NAME], phone=seen[Seen.PHONE])
 
     async def attempt(self) -> Ticket:
         """未接通."""
@@ -77,6 +106,10 @@ class CallbackDesk:
             return closing.call_back(ticket, _heard(ticket, given, rules), rules, at)
 
         return await self._perform(command)
+
+    async def hear(self, heard: Heard) -> Ticket:
+        """The same, in the three marks of the hotline."""
+        return await self._perform(lambda t, rules, at: closing.call_back(t, heard, rules, at))
 
     async def skip(self, reason: str) -> Ticket:
         """无法回访."""
@@ -105,9 +138,7 @@ class CallbackDesk:
 async def take_review(tx: Transaction, rated: Rated, kit: Kit) -> None:
     """评价以好差评为准: kept as the rating of record; one that came first is the callback's."""
     rules = await rules_at(kit, now=rated.at)
-    if rules.callback is None:
-        raise AssertionError("the rules in force have those of callbacks")
-    current = rules.callback.current
+    current = _in_force(rules)
     mark = current.marks[rated.level]
     is_first = await Callbacks(tx).record_review(
         TicketReview(
@@ -138,6 +169,12 @@ async def _count_as_callback(tx: Transaction, rated: Rated, mark: Mark, rules: R
         return callbacks.take_own_review(ticket, own, rules, at)
 
     await settle(tx, ticket, command, actor=CITIZEN, rules=rules, now=rated.at)
+
+
+def _in_force(rules: Rules) -> CallbackRules:
+    if rules.callback is None:
+        raise AssertionError("the rules in force have those of callbacks")
+    return rules.callback.current
 
 
 def _heard(ticket: Ticket, given: Answers, rules: Rules) -> Heard:

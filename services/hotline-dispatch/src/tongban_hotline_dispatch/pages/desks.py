@@ -17,6 +17,7 @@ from tongban_common.working_days import SHANGHAI
 from tongban_hotline_dispatch import queries
 from tongban_hotline_dispatch.domain.appeal import APPEAL_NAMES, CHANNEL_NAMES, URGENCY_NAMES
 from tongban_hotline_dispatch.domain.assignment import AskKind, Role
+from tongban_hotline_dispatch.domain.callback import MARK_NAMES, OUTCOME_NAMES, RESOLVED_NAMES
 from tongban_hotline_dispatch.domain.desks import LIGHT_NAMES, Lamp, lamp, warn_point
 from tongban_hotline_dispatch.domain.moves import STATE_NAMES, STATUS_NAMES, Status
 from tongban_hotline_dispatch.operations import viewer_of
@@ -48,8 +49,10 @@ GROUND_NAMES = {
 _DESKS = (
     ("/hotline/desk/dispatch", "派单台", "ticket:all_units"),
     ("/hotline/desk/agent", "坐席台", "ticket:register"),
+    ("/hotline/desk/callbacks", "回访台", "ticket:callback"),
     ("/hotline/desk/unit", "承办台", "ticket:sign"),
     ("/hotline/desk/board", "监督台", "ticket:board"),
+    ("/hotline/reappraisals", "差评复核", "reappraisal:read"),
     ("/hotline/tickets", "全部工单", "ticket:read"),
     ("/hotline/import", "批量导入", "ticket:import"),
     ("/hotline/identity-views", "查看记录", "identity:audit"),
@@ -159,4 +162,7 @@ pages.environment.globals.update(
     ask_names=ASK_NAMES,
     ground_names=GROUND_NAMES,
     lights=LIGHT_NAMES,
+    marks=MARK_NAMES,
+    resolutions=RESOLVED_NAMES,
+    outcomes=OUTCOME_NAMES,
 )

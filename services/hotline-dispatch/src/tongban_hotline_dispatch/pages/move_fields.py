@@ -1,7 +1,7 @@
 """The fields that the forms of moves ask for; options that are policy data are named only."""
 
 from tongban_hotline_dispatch.domain.assignment import Role
-from tongban_hotline_dispatch.domain.callback import Mark, Resolved
+from tongban_hotline_dispatch.domain.callback import MARK_NAMES, RESOLVED_NAMES
 from tongban_hotline_dispatch.pages.forms import Field, Kind
 
 UNIT = Field(name="unit_code", label="承办单位", kind=Kind.SELECT, listed="units")
@@ -15,20 +15,29 @@ DAYS = Field(
 )
 SIGNED_OFF = Field(name="is_signed_off", label="分管领导已审签", kind=Kind.CHECK)
 GROUND = Field(name="reason", label="理由", kind=Kind.AREA)
-_MARKS = ((Mark.SATISFIED, "满意"), (Mark.BASICALLY, "基本满意"), (Mark.DISSATISFIED, "不满意"))
-_RESOLVED = ((Resolved.YES, "已解决"), (Resolved.BASICALLY, "基本解决"), (Resolved.NO, "未解决"))
+_MARKS = tuple(MARK_NAMES.items())
+_RESOLVED = tuple(RESOLVED_NAMES.items())
+NO_REDO = Field(
+    name="no_redo",
+    label="不再重办的事由",
+    kind=Kind.SELECT,
+    listed="no_redo_reasons",
+    required=False,
+    hint="未解决或者不满意而又不重办的，须说明",
+)
+CANNOT = Field(name="reason", label="无法回访的事由", kind=Kind.SELECT, listed="cannot_reasons")
 HEARD = (
     Field(name="resolved", label="是否解决", kind=Kind.RADIO, options=_RESOLVED),
     Field(name="result", label="对结果", kind=Kind.RADIO, options=_MARKS),
     Field(name="process", label="对过程", kind=Kind.RADIO, options=_MARKS),
     Field(
-        name="no_redo",
-        label="不再重办的事由",
+        name="replied",
+        label="承办单位是否联系、答复过",
         kind=Kind.SELECT,
-        listed="no_redo_reasons",
         required=False,
-        hint="未解决或者不满意而又不重办的，须说明",
+        options=(("", "未问"), ("yes", "是"), ("no", "否")),
     ),
+    NO_REDO,
     Field(name="note", label="回访记录", kind=Kind.AREA, required=False),
 )
 REPLY = (

@@ -9,13 +9,16 @@ from tongban_hotline_dispatch.domain.assignment import AskKind, Role
 from tongban_hotline_dispatch.domain.moves import Act
 from tongban_hotline_dispatch.domain.ticket import Ticket
 from tongban_hotline_dispatch.operations import Desk
+from tongban_hotline_dispatch.operations.callbacks import CallbackDesk
 from tongban_hotline_dispatch.pages.forms import Field, Kind
 from tongban_hotline_dispatch.pages.move_fields import (
+    CANNOT,
     CAUSE,
     DAYS,
     DISPOSITION,
     GROUND,
     HEARD,
+    NO_REDO,
     NOTE,
     PARENT,
     REOPENED,
@@ -37,6 +40,7 @@ from tongban_hotline_dispatch.pages.moves import (
     asking,
     calls_back,
     close,
+    decides_review,
     deciding,
     forces,
     heard,
@@ -55,6 +59,10 @@ from tongban_hotline_dispatch.pages.moves import (
 
 def _on(does: Callable[[Desk, Any], Awaitable[Ticket]]) -> Does:
     return lambda acting, said: does(acting.desk, said)
+
+
+def _on_calls(does: Callable[[CallbackDesk, Any], Awaitable[Ticket]]) -> Does:
+    return lambda acting, said: does(acting.calls, said)
 
 
 _ASKS = (
@@ -232,7 +240,7 @@ MOVES: tuple[PageMove, ...] = (
         "登记回访结果",
         "callback",
         Act.CALL_BACK,
-        _on(lambda d, said: d.call_back(heard(said))),
+        _on_calls(lambda c, said: c.hear(heard(said))),
         fields=HEARD,
         when=calls_back,
         is_main=True,
@@ -242,7 +250,7 @@ MOVES: tuple[PageMove, ...] = (
         "本次未接通",
         "callback",
         Act.ATTEMPT,
-        _on(lambda d, _: d.attempt_callback()),
+        _on_calls(lambda c, _: c.attempt()),
         when=calls_back,
     ),
     _row(
@@ -250,8 +258,27 @@ MOVES: tuple[PageMove, ...] = (
         "多次未接通，办结",
         "callback",
         Act.LAPSE_CALLBACK,
-        _on(lambda d, _: d.give_up_callback()),
+        _on_calls(lambda c, _: c.give_up()),
         when=may_give_up,
+    ),
+    _row(
+        "callback-skip",
+        "无法回访",
+        "callback",
+        Act.LAPSE_CALLBACK,
+        _on_calls(lambda c, said: c.skip(said["reason"])),
+        fields=(CANNOT,),
+        when=calls_back,
+    ),
+    _row(
+        "callback-decide",
+        "处理自行评价的差评",
+        "callback",
+        Act.CALL_BACK,
+        _on_calls(lambda c, said: c.decide(said["no_redo"])),
+        fields=(replace(NO_REDO, hint="不填则退回重办"),),
+        when=decides_review,
+        is_main=True,
     ),
     _row("close", "办结（依规则免回访）", "close", Act.CLOSE, close, when=is_exempt),
     _row("consult", "转会商", "consult", Act.CONSULT, _on(lambda d, _: d.consult())),

@@ -21,6 +21,7 @@ from tongban_hotline_dispatch.domain.process_tables import ASSIGNMENT, TICKET
 from tongban_hotline_dispatch.domain.rules import Rules
 from tongban_hotline_dispatch.domain.ticket import Ticket
 from tongban_hotline_dispatch.operations import Desk, Step
+from tongban_hotline_dispatch.operations.callbacks import CallbackDesk
 from tongban_hotline_dispatch.pages.forms import Field
 from tongban_hotline_dispatch.store import TicketNotFound
 from tongban_hotline_dispatch.store.desk_lists import id_of
@@ -42,6 +43,10 @@ class Acting:
     @property
     def desk(self) -> Desk:
         return Desk(self.tx, step=self.step, rules=self.rules, now=self.now)
+
+    @property
+    def calls(self) -> CallbackDesk:
+        return CallbackDesk(self.tx, step=self.step, rules=self.rules, now=self.now)
 
     async def assign(self, unit_code: str, *, forced: bool = False) -> Ticket:
         return await operations.assign(
@@ -108,6 +113,9 @@ def _reply(said: Said) -> Reply:
     )
 
 
+_ANSWERED = {"yes": True, "no": False}
+
+
 def heard(said: Said) -> Heard:
     return Heard(
         resolved=Resolved(said["resolved"]),
@@ -115,6 +123,7 @@ def heard(said: Said) -> Heard:
         process=Mark(said["process"]),
         no_redo=said["no_redo"],
         note=said["note"],
+        replied=_ANSWERED.get(said["replied"] or ""),
     )
 
 
@@ -222,11 +231,22 @@ def is_exempt(seen: Seen) -> bool:
 
 
 def calls_back(seen: Seen) -> bool:
+    """Nobody is called before it opens, or when they rated it themselves."""
     current = seen.ticket.callback
-    return current is not None and not current.is_done
+    if current is None or current.is_done or current.own is not None:
+        return False
+    return current.opened_at <= seen.now
+
+
+def decides_review(seen: Seen) -> bool:
+    current = seen.ticket.callback
+    return current is not None and not current.is_done and current.own is not None
 
 
 def may_give_up(seen: Seen) -> bool:
     current = seen.ticket.callback
+    if current is None or seen.rules.callback is None or not calls_back(seen):
+        return False
     least = seen.rules.process.counts.callback_attempts
-    return calls_back(seen) and current is not None and len(current.attempts) >= least
+    wanted = seen.rules.callback.of(current).attempts
+    return wanted.are_enough(current.attempts, least=least)

@@ -21,7 +21,6 @@ from tongban_hotline_dispatch.domain.assignment import Assignment
 from tongban_hotline_dispatch.domain.attachments import GROUP_NAMES, FileGroup
 from tongban_hotline_dispatch.domain.identity import OF_A_TICKET, SEEN_NAMES
 from tongban_hotline_dispatch.domain.moves import STATUS_NAMES, IllegalMove
-from tongban_hotline_dispatch.domain.process import Process
 from tongban_hotline_dispatch.domain.ticket import NotYourTicket, Ticket
 from tongban_hotline_dispatch.operations import Rules, Step, acts_for, attachments, viewer_of
 from tongban_hotline_dispatch.operations.attachments import Upload, is_kept_back
@@ -32,6 +31,7 @@ from tongban_hotline_dispatch.pages.moves import Acting, PageMove, Seen
 from tongban_hotline_dispatch.pages.ticket_view import clock_lines, happened, last_act
 from tongban_hotline_dispatch.store import TicketNotFound
 from tongban_hotline_dispatch.store.attachments import Attachment, of_ticket
+from tongban_hotline_dispatch.store.callback_reads import rounds
 from tongban_hotline_dispatch.store.details import details_of
 from tongban_hotline_dispatch.store.ticket_story import joined, story
 
@@ -52,6 +52,7 @@ UNIT_GROUPS = (FileGroup.CREDENTIAL, FileGroup.CONTACT, FileGroup.HANDLING)
 BACK = {
     "unit": "/hotline/desk/unit?said=done",
     "asks": "/hotline/desk/dispatch?tab=asks&said=done",
+    "callbacks": "/hotline/desk/callbacks?said=done",
 }
 
 
@@ -216,6 +217,8 @@ async def _context(
         "units": units,
         "person": await queries.person(reads, ticket, Sealer(look.kit.secret), seen_by=unit),
         "details": await details_of(reads, ticket.id, Sealer(look.kit.secret)),
+        "rounds": await rounds(reads, ticket.id),
+        "hides_notes": ticket.hides_identity and unit is not None,
         "is_overdue": ticket.is_overdue(at=look.now),
         "clocks": list(clocks),
         "happened": happened(told, units, rules.process),
@@ -226,7 +229,7 @@ async def _context(
         "parent": parent,
         "children": children,
         "moves": offered(seen, look.who),
-        "options": _options(units, rules.process),
+        "options": options_of(units, rules),
         "process": rules.process,
         "view_reasons": _view_reasons(rules) if look.who.may("ticket:unmask") else (),
         "seen": tuple((each, SEEN_NAMES[each]) for each in OF_A_TICKET),
@@ -269,8 +272,12 @@ def _recusal_reasons(rules: Rules) -> Options:
     return () if rules.identity is None else tuple(rules.identity.recusal_reasons.items())
 
 
-def _options(units: dict[str, str], process: Process) -> dict[str, Options]:
+def options_of(units: dict[str, str], rules: Rules) -> dict[str, Options]:
+    """What the selects of the moves offer."""
+    process = rules.process
+    cannot = {} if rules.callback is None else rules.callback.current.cannot_reasons
     return {
+        "cannot_reasons": tuple(cannot.items()),
         "units": tuple(units.items()),
         "pause_reasons": tuple(process.pause_reasons.items()),
         "reopen_reasons": tuple(process.reopen_reasons.items()),

@@ -9,6 +9,12 @@ from tongban_common.privacy import mask_text
 from tongban_common.web.filters import due_time
 from tongban_common.working_days import Explanation
 from tongban_hotline_dispatch.domain.assignment import Clock, Role
+from tongban_hotline_dispatch.domain.callback import (
+    MARK_NAMES,
+    RESOLVED_NAMES,
+    Mark,
+    Resolved,
+)
 from tongban_hotline_dispatch.domain.deadlines import Term
 from tongban_hotline_dispatch.domain.desks import Lamp, lamp
 from tongban_hotline_dispatch.domain.moves import Act, Status
@@ -169,6 +175,9 @@ _FACTS: Mapping[str, Callable[[Any], str | None]] = {
     "cause": str,
     "role": lambda name: None if name == ROLE_NAMES[Role.LEAD] else str(name),
     "attempt": lambda n: f"第{n}次",
+    "resolved": lambda code: RESOLVED_NAMES[Resolved(code)],
+    "result": lambda code: f"对结果{MARK_NAMES[Mark(code)]}",
+    "replied": lambda so: None if so else "未接到承办单位联系",
     "is_by_silence": lambda so: "逾期未审" if so else None,
     "is_automatic": lambda so: "自动通过" if so else None,
     "is_overdue": lambda so: "超期" if so else None,

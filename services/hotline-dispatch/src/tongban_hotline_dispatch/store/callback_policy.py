@@ -99,6 +99,10 @@ class _Lease(_Clause):
     minutes: int = Field(ge=1, le=1440)
 
 
+class _Shown(_Clause):
+    view_reason: str = Field(min_length=1)
+
+
 class _Silence(_Clause):
     passes: bool
 
@@ -137,6 +141,7 @@ class CallbackPolicy(Policy):
     silence_is_satisfied: _Switch
     undecided_bad_review: _Undecided
     lease: _Lease
+    number: _Shown
     reappraisal: _Reappraisal
 
     @model_validator(mode="after")
@@ -169,6 +174,7 @@ class CallbackPolicy(Policy):
             silence_is_satisfied=self.silence_is_satisfied.value,
             undecided=self.undecided_bad_review.effect,
             lease_minutes=self.lease.minutes,
+            view_reason=self.number.view_reason,
             reappraisal=self.reappraisal.rules(),
         )
 

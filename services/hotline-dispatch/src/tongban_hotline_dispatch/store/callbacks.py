@@ -21,6 +21,7 @@ from sqlalchemy import (
     Text,
     Uuid,
     or_,
+    select,
     text,
     update,
 )
@@ -100,6 +101,10 @@ class AlreadyTaken(Conflict):
     code = "callback.already_taken"
 
 
+class NotTaken(Conflict):
+    code = "callback.not_taken"
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TicketReview:
     ticket_id: UUID
@@ -146,6 +151,23 @@ class Callbacks:
         if found.one_or_none() is None:
             raise CallbackNotFound("该工单没有待办的回访")
         raise AlreadyTaken("该回访任务已由他人领取")
+
+    async def check_taken(
+        self, ticket_id: UUID, by: str, *, now: datetime, lease_minutes: int
+    ) -> None:
+        """Raises NotTaken."""
+        task = callback_task.c
+        since = now - timedelta(minutes=lease_minutes)
+        found = await self._connection.execute(
+            select(task.no).where(
+                task.ticket_id == ticket_id,
+                task.done_at.is_(None),
+                task.taken_by == by,
+                task.taken_at > since,
+            )
+        )
+        if found.one_or_none() is None:
+            raise NotTaken("请先领取该回访任务")
 
     async def record_review(self, review: TicketReview) -> bool:
         """True for the first one of its ticket: evaluation takes only one."""
