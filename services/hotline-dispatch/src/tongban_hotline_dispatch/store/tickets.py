@@ -190,7 +190,11 @@ _CHANGE = (
 )
 _KEEP = insert_or_not(assignment).from_select(
     [each.name for each in assignment.c],
-    text("SELECT * FROM jsonb_populate_recordset(NULL::assignment, :shares)")
+    # By name: this process goes on when a migration adds a column.
+    text(
+        f"SELECT {', '.join(each.name for each in assignment.c)} "  # noqa: S608 - of definitions
+        "FROM jsonb_populate_recordset(NULL::assignment, :shares)"
+    )
     .bindparams(bindparam("shares", type_=JSONB))
     .columns(*assignment.c),
 )
