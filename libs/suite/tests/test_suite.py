@@ -100,6 +100,23 @@ async def test_the_demo_prints_numbers_that_open_tickets_and_a_caller_whom_the_d
     assert beside.text.count("list__title") == 4
 
 
+async def test_callbacks_and_reappraisals_lie_on_their_desks(
+    demo: City, tmp_path: Path, issuer: DevelopmentIssuer
+) -> None:
+    transport = httpx.ASGITransport(app=gateway(demo, Home(tmp_path)))
+    async with httpx.AsyncClient(transport=transport, base_url="http://test") as client:
+        client.cookies.set(SESSION_COOKIE, issuer.token(subject="demo-review", roles=["reviewer"]))
+        desk = (await client.get("/hotline/desk/callbacks")).text
+        pages = {
+            state: (await client.get("/hotline/reappraisals", params={"state": state})).text
+            for state in ("at_county", "at_city", "passed", "failed")
+        }
+
+    assert desk.count("/take") >= 2
+    assert "没有复核申请" not in pages["passed"] + pages["failed"]
+    assert "没有复核申请" not in pages["at_county"] or "没有复核申请" not in pages["at_city"]
+
+
 async def test_nothing_is_lost_doubled_or_dead_in_the_demo(demo: City) -> None:
     for station in demo.stations.values():
         assert station.inbox.outcomes["gap"] == 0

@@ -129,13 +129,20 @@ class Called:
             self.ticket = await act(Desk(tx, step=step, rules=rules, now=at))
         return self.ticket
 
-    async def reply(self, at: datetime, *, unit: str = "A3") -> Ticket:
-        """Signed where it is not, replied to, and passed."""
+    async def sign(self, at: datetime, *, unit: str = "A3") -> Ticket:
         rules = await operations.rules_at(self.kit, now=at)
         step = Step(ticket_id=self.ticket.id, actor="u-1", unit=unit)
         async with self.kit.db.transaction() as tx:
-            if self.ticket.status is Status.ASSIGNED:
-                await operations.sign(tx, step=step, rules=rules, now=at)
+            self.ticket = await operations.sign(tx, step=step, rules=rules, now=at)
+        return self.ticket
+
+    async def reply(self, at: datetime, *, unit: str = "A3") -> Ticket:
+        """Signed where it is not, replied to, and passed."""
+        if self.ticket.status is Status.ASSIGNED:
+            await self.sign(at, unit=unit)
+        rules = await operations.rules_at(self.kit, now=at)
+        step = Step(ticket_id=self.ticket.id, actor="u-1", unit=unit)
+        async with self.kit.db.transaction() as tx:
             answer = Reply.of("已修复")
             await operations.reply(tx, step=step, answer=answer, rules=rules, now=at)
         return await self.on_desk(at, lambda desk: desk.pass_review())

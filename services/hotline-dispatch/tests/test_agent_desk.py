@@ -6,11 +6,9 @@ from typing import Any
 from uuid import UUID
 
 import pytest
-import yaml
 from sqlalchemy import func, select
 
 from tongban_common.db import Database
-from tongban_common.policies import packaged_text
 from tongban_common.service import Kit
 from tongban_common.testing import Client, Clock
 from tongban_common.working_days import SHANGHAI
@@ -24,7 +22,6 @@ from tongban_hotline_dispatch.store import (
     ticket,
     ticket_detail,
 )
-from tongban_hotline_dispatch.store.counter import COUNTER
 from tongban_hotline_dispatch.store.likeness import ticket_repeat
 
 NOW = datetime(2026, 9, 21, 10, 0, tzinfo=SHANGHAI)
@@ -187,6 +184,24 @@ async def test_whom_it_is_about_is_sealed_and_shown_to_those_who_handle_it(
     async with db.reading() as reads:
         kept = (await reads.execute(select(ticket_detail.c.target_name))).scalar_one()
     assert "王老五".encode() not in kept
+
+
+async def test_who_asks_to_hide_and_the_unit_complained_of_are_kept_apart_from_the_first_call(
+    agent: Client, db: Database, officer: Client
+) -> None:
+    done = await agent.post(DESK, data={**SAID, "target_unit": "A3", "hides_identity": "yes"})
+
+    assert ("对承办单位隐藏" in done.text, "A3政府" in done.text) == (True, True)
+    row = await row_of(db)
+    assert (row.hides_identity, row.target_unit_code, row.unit_code) == (True, "A3", None)
+    assert (await officer.get(f"/hotline/tickets/{row.id}")).status_code == 404
+
+    for more in ({}, {"hides_identity": "no"}):  # without a word about it the type decides
+        report = {**SAID, "appeal_type": "report", "target_name": "某店"}
+        await agent.post(DESK, data={**report, **more, "phone": f"1391234567{len(more)}"})
+    async with db.reading() as reads:
+        rows = await reads.execute(select(ticket.c.hides_identity).order_by(ticket.c.ticket_no))
+        assert list(rows.scalars()) == [True, True, False]
 
 
 async def test_the_callers_earlier_matters_are_found_however_the_number_is_written(
@@ -372,6 +387,9 @@ async def test_the_desk_is_the_agents_and_nobody_elses(
         ({"title": "长" * 201}, 422),
         ({"occurred_at": "昨天"}, 422),
         ({"unit_code": "A0"}, 422),
+        ({"target_unit": "A0"}, 422),
+        ({"target_unit": "A3", "unit_code": "A3"}, 422),
+        ({"hides_identity": "maybe"}, 422),
         ({"receipt": "x" * 500, "form": "y"}, 200),
         ({"content": "=HYPERLINK(1)\u202e"}, 422),
     ],
@@ -380,16 +398,3 @@ async def test_odd_input_never_breaks_the_form(
     agent: Client, odd: dict[str, str], code: int
 ) -> None:
     assert (await agent.post(DESK, data={**SAID, **odd})).status_code == code
-
-
-def test_the_policy_is_refused_where_it_would_ask_for_no_contact_or_tell_what_is_not() -> None:
-    document = yaml.safe_load(packaged_text("tongban_hotline_dispatch", "counter.yaml"))
-
-    def faults(**changed: Any) -> str:
-        with pytest.raises(Exception, match="counter") as refused:
-            COUNTER.parse(yaml.safe_dump({**document, **changed}), where="counter.yaml")
-        return str(refused.value)
-
-    assert "没有要求联系电话" in faults(required=document["required"][1:])
-    assert "只能用这些占位" in faults(told={**document["told"], "accepted": "{name}"})
-    assert "element" in faults(required=[*document["required"], {"element": "x", "clause": "y"}])

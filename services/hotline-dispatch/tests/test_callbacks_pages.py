@@ -4,11 +4,14 @@ from datetime import datetime, timedelta
 from typing import Any
 
 import pytest
+from sqlalchemy import select
 
 from tongban_common.db import Database
 from tongban_common.testing import Client, Clock
 from tongban_common.working_days import SHANGHAI
+from tongban_hotline_dispatch.domain.appeal import AppealType
 from tongban_hotline_dispatch.domain.callback import Heard, Mark, Resolved
+from tongban_hotline_dispatch.store import identity_view
 from tongban_hotline_dispatch.store.reference import Unit, Units
 
 NOW = datetime(2026, 9, 14, 10, 0, tzinfo=SHANGHAI)
@@ -106,6 +109,49 @@ async def test_what_another_has_in_hand_is_not_offered(
     assert "登记回访结果" not in page
     assert number.status_code == 409
     assert "13812345678" not in number.text
+
+
+async def test_the_number_is_shown_to_who_has_the_call_and_the_look_is_on_record(
+    opened: Any, caller: Client, db: Database, client: Client
+) -> None:
+    case = await opened()
+    one = f"{DESK}/{(await case.reply(NOW + DAY)).id}"
+
+    before = await caller.post(f"{one}/number", headers={"accept": "text/html"})
+    await caller.post(f"{one}/take")
+    await caller.post(f"{one}/number")
+    views = (await client.as_("inspector").get("/hotline/identity-views")).text
+
+    assert (before.status_code, "13812345678" in before.text) == (409, False)
+    async with db.reading() as reads:
+        (view,) = (await reads.execute(select(identity_view))).all()
+    assert (view.actor, view.reason, view.fields) == ("c-1", "callback", ["name", "phone"])
+    assert "回访核查" in views
+
+
+async def test_a_note_is_kept_from_units_where_the_person_hides(
+    opened: Any, caller: Client, officer: Client
+) -> None:
+    case = await opened(appeal_type=AppealType.REPORT)
+    ticket = await case.reply(NOW + DAY)
+    said = Heard(
+        resolved=Resolved.NO, result=Mark.DISSATISFIED, process=Mark.BASICALLY, note="我是老张"
+    )
+    await case.on_desk(NOW + 2 * DAY, lambda desk: desk.call_back(said))
+    path = f"/hotline/tickets/{ticket.id}"
+
+    hub, unit = (await caller.get(path)).text, (await officer.get(path)).text
+
+    assert ("我是老张" in hub, "我是老张" in unit, "历次回访" in unit) == (True, False, True)
+
+
+async def test_the_desks_lead_to_the_callbacks_and_the_reappraisals(client: Client) -> None:
+    unit = (await client.as_("unit_officer", unit="A3").get("/hotline/desk/unit")).text
+    hub = (await client.as_("reviewer").get("/hotline/desk/callbacks")).text
+
+    assert f'href="{DESK}" aria-current="page"' in hub
+    assert f'href="{REAPPRAISALS}"' in hub
+    assert (f'href="{DESK}"' in unit, f'href="{REAPPRAISALS}"' in unit) == (False, True)
 
 
 @pytest.mark.parametrize(("role", "status"), [("inspector", 403), ("unit_officer", 403)])

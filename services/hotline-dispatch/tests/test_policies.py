@@ -1,4 +1,5 @@
 from datetime import date
+from typing import Any
 
 import pytest
 import yaml
@@ -9,6 +10,7 @@ from tongban_common.service import Kit
 from tongban_common.working_days import Unit
 from tongban_hotline_dispatch.domain.appeal import AppealType, Urgency
 from tongban_hotline_dispatch.domain.deadlines import Facts
+from tongban_hotline_dispatch.store.counter import COUNTER
 from tongban_hotline_dispatch.store.policies import LIMITS
 from tongban_hotline_dispatch.store.process import PROCESS
 
@@ -133,3 +135,16 @@ def test_the_role_of_those_who_answer_calls_may_be_outsourced() -> None:
     assert [each for each in granted if any(word in each for word in handling)] == [
         "routing:decide"  # records what he chose for a message; it moves no ticket
     ]
+
+
+def test_the_policy_is_refused_where_it_would_ask_for_no_contact_or_tell_what_is_not() -> None:
+    document = yaml.safe_load(packaged_text("tongban_hotline_dispatch", "counter.yaml"))
+
+    def faults(**changed: Any) -> str:
+        with pytest.raises(Exception, match="counter") as refused:
+            COUNTER.parse(yaml.safe_dump({**document, **changed}), where="counter.yaml")
+        return str(refused.value)
+
+    assert "没有要求联系电话" in faults(required=document["required"][1:])
+    assert "只能用这些占位" in faults(told={**document["told"], "accepted": "{name}"})
+    assert "element" in faults(required=[*document["required"], {"element": "x", "clause": "y"}])

@@ -1,48 +1,44 @@
 """How one ticket of the demo city goes, from its assignment to what its citizen says of it."""
 
 import random
-from collections.abc import Callable, Coroutine
-from dataclasses import dataclass, field
+from collections.abc import Callable
+from dataclasses import dataclass
 from datetime import datetime, timedelta
-from heapq import heappop, heappush
-from typing import Any
 
 from tongban_common.service import Kit
 from tongban_hotline_dispatch import operations as hotline
-from tongban_hotline_dispatch.domain.assignment import Reply
+from tongban_hotline_dispatch.domain.asking import Request
+from tongban_hotline_dispatch.domain.assignment import AskKind, Reply
 from tongban_hotline_dispatch.domain.callback import Heard, Mark, Resolved
 from tongban_hotline_dispatch.domain.moves import Status
 from tongban_hotline_dispatch.operations.callbacks import CallbackDesk
 from tongban_hotline_dispatch.store import Tickets
+from tongban_suite.contests import FORBIDDEN, Contest
+from tongban_suite.lanes import Lane
 
 SETTLED_EVERY = 2  # days: events travel in batches, as they do under load
 ACTOR = "demo"
 REPLY = Reply.of("您反映的问题已现场核实并处理，感谢您的监督。")
 _HEARD = Heard(resolved=Resolved.YES, result=Mark.SATISFIED, process=Mark.SATISFIED)
 _HEARD_OF = timedelta(days=SETTLED_EVERY, hours=2)  # the hotline knows of a review by then
-Act = Callable[[datetime], Coroutine[Any, Any, object]]
-
-
-@dataclass
-class Lane:
-    """What is going to happen in one service, by moment; doing one thing may put others on it.
-
-    Lanes run side by side, each over a database of its own and by a chance of its own, so that
-    the same things happen whichever is faster.
-    """
-
-    chance: random.Random
-    _waiting: list[tuple[datetime, int, Act]] = field(default_factory=list)
-    _count: int = 0
-
-    def at(self, moment: datetime, act: Act) -> None:
-        self._count += 1
-        heappush(self._waiting, (moment, self._count, act))
-
-    async def run(self, until: datetime) -> None:
-        while self._waiting and self._waiting[0][0] < until:
-            moment, _, act = heappop(self._waiting)
-            await act(moment)
+UNHAPPY = 0.12  # the share of the called who do not like what nobody can change
+# What a unit asks for.
+ASKED = {
+    "return": Request(
+        kind=AskKind.RETURN,
+        by=ACTOR,
+        grounds={
+            "reason": "所涉路段由市政部门养护，不属于本单位职责",
+            "citation": "机构职能编制规定",
+            "suggested_unit": "TRAFFIC",
+        },
+    ),
+    "extension": Request(
+        kind=AskKind.EXTENSION,
+        by=ACTOR,
+        grounds={"reason": "须会同产权单位开挖检修", "citation": "工单办理规定", "amount": 3},
+    ),
+}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -76,14 +72,32 @@ class Course:
 
     async def _review(self, now: datetime) -> None:
         rates = self.invited(now)
-        if rates is None:
+        if rates is not None:
+            await self._pass(now)
+            self.lane.at(rates + _HEARD_OF, self._look)
+        elif self.lane.chance.random() < UNHAPPY:
+            await self._pass(now)
+            self.lane.at(now + timedelta(hours=3), self._call)
+        else:
             await self._close(now)
-            return
+
+    async def _pass(self, now: datetime) -> None:
         rules = await hotline.rules_at(self.kit, now=now)
         async with self.kit.db.transaction() as tx:
             if (await Tickets(tx).get(self.step.ticket_id)).status is Status.REPLIED:
                 await hotline.Desk(tx, step=self.step, rules=rules, now=now).pass_review()
-        self.lane.at(rates + _HEARD_OF, self._look)
+
+    async def _call(self, now: datetime) -> None:
+        """回访: closed with a bad mark, which the unit contests."""
+        rules = await hotline.rules_at(self.kit, now=now)
+        async with self.kit.db.transaction() as tx:
+            if (await Tickets(tx).get(self.step.ticket_id)).status is not Status.CALLBACK:
+                return
+            await CallbackDesk(tx, step=self.step, rules=rules, now=now).hear(FORBIDDEN)
+        contest = Contest(
+            kit=self.kit, lane=self.lane, ticket_id=self.step.ticket_id, unit=self.unit
+        )
+        self.lane.at(now + timedelta(hours=22), contest.begin)
 
     async def _look(self, now: datetime) -> None:
         """差评处理."""

@@ -27,8 +27,6 @@ from tongban_evaluation.store.rectifications import rectification
 from tongban_evaluation.store.reviews import invitation
 from tongban_hotline_dispatch import operations as hotline
 from tongban_hotline_dispatch.domain.appeal import Appeal, AppealType, Channel, Urgency
-from tongban_hotline_dispatch.domain.asking import Request
-from tongban_hotline_dispatch.domain.assignment import AskKind
 from tongban_hotline_dispatch.store import Complainant
 from tongban_intake import operations as intake
 from tongban_intake.domain.case import Applicant, DeliveryMethod, Result
@@ -36,7 +34,9 @@ from tongban_scoring import operations as scoring
 from tongban_scoring.domain.entries import Evidence, Responsibility, State
 from tongban_scoring.store import entry
 from tongban_suite.city import City
-from tongban_suite.course import ACTOR, REPLY, SETTLED_EVERY, Course, Lane, done_by
+from tongban_suite.contests import FORBIDDEN, contest
+from tongban_suite.course import ACTOR, ASKED, REPLY, SETTLED_EVERY, Course, done_by
+from tongban_suite.lanes import Lane
 from tongban_suite.simulation import Simulation
 
 TICKETS, CASES = 150, 80
@@ -51,23 +51,11 @@ _DESKS = (
     *(("waits", Urgency.CRITICAL), ("waits", Urgency.URGENT), ("waits", Urgency.NORMAL)) * 2,
     *(("return", Urgency.NORMAL), ("extension", Urgency.NORMAL), ("replied", Urgency.NORMAL)) * 2,
     *(("signed", Urgency.URGENT), ("called", Urgency.NORMAL)) * 2,
+    *(("marked", Urgency.NORMAL), ("contested", Urgency.NORMAL)) * 2,
 )
-_ASKED = {
-    "return": Request(
-        kind=AskKind.RETURN,
-        by=ACTOR,
-        grounds={
-            "reason": "所涉路段由市政部门养护，不属于本单位职责",
-            "citation": "机构职能编制规定",
-            "suggested_unit": "TRAFFIC",
-        },
-    ),
-    "extension": Request(
-        kind=AskKind.EXTENSION,
-        by=ACTOR,
-        grounds={"reason": "须会同产权单位开挖检修", "citation": "工单办理规定", "amount": 3},
-    ),
-}
+_REPLIED = {"replied", "called", "marked", "contested"}
+_CALLED = _REPLIED - {"replied"}
+_MARKED = _CALLED - {"called"}
 # Who calls again and again, so that the agent's desk has something to show.
 CALLER = "13800001234"
 
@@ -146,15 +134,19 @@ class Story:
                 return
             await hotline.assign(tx, step=step, unit_code=appeal.unit, rules=rules, now=now)
             if stage == "return":
-                await desk.ask(_ASKED[stage])
+                await desk.ask(ASKED[stage])
                 return
             await hotline.sign(tx, step=step, rules=rules, now=now)
-            if stage in _ASKED:
-                await desk.ask(_ASKED[stage])
-            if stage in {"replied", "called"}:
+            if stage in ASKED:
+                await desk.ask(ASKED[stage])
+            if stage in _REPLIED:
                 await hotline.reply(tx, step=step, answer=REPLY, rules=rules, now=now)
-            if stage == "called":
+            if stage in _CALLED:
                 await desk.pass_review()
+            if stage in _MARKED:
+                await desk.call_back(FORBIDDEN)
+            if stage == "contested":
+                await contest(self._hotline, tx, ticket_id, appeal.unit, now)
 
     async def _ticket(self, now: datetime) -> None:
         lane, chance = self._tickets, self._tickets.chance

@@ -130,7 +130,7 @@ async def noted(kit: Kit, *facts: tuple[str, str], unit: str = "A3") -> None:
     async with kit.db.transaction() as tx:
         for kind, ref in facts:
             fact = Noted(kind=kind, unit_code=unit, on_day=date(2026, 9, 15), ref=ref)
-            await assessment.note_input(tx, fact, by="test", now=NOW)
+            await assessment.note_input(tx, fact, by="test", now=LATER)
 
 
 async def behind(kit: Kit, run: Run, asked: Asked, limit: int = 50) -> list[Any]:

@@ -82,11 +82,13 @@ def take_own_review(ticket: Ticket, own: OwnReview, rules: Rules, at: datetime) 
     return replace(ticket.noted(deed), callback=current)
 
 
-def takes_own_review(ticket: Ticket) -> bool:
-    """Whether a review that came counts as the callback's rating: it came first."""
+def takes_own_review(ticket: Ticket, rated_at: datetime) -> bool:
+    """Whether a review counts as the callback's rating: it came first, and is of this reply."""
     current = ticket.callback
-    is_open = current is not None and not current.is_done and current.own is None
-    return is_open and ticket.status is Status.CALLBACK
+    if current is None or current.is_done or current.own is not None:
+        return False
+    is_of_reply = current.answered_at is not None and rated_at >= current.answered_at
+    return is_of_reply and ticket.status is Status.CALLBACK
 
 
 def decide_own(

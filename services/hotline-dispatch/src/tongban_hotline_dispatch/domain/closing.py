@@ -174,6 +174,7 @@ def _said(ticket: Ticket, heard: Heard) -> dict[str, Json]:
     return {
         "resolved": heard.resolved.value,
         "result": heard.result.value,
+        "replied": heard.replied,
         "claimed": None if answer is None else answer.is_resolved,  # what the unit had said
     }
 

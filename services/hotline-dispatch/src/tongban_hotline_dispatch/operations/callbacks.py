@@ -161,7 +161,7 @@ async def _count_as_callback(tx: Transaction, rated: Rated, mark: Mark, rules: R
         ticket = await Tickets(tx).get(rated.ticket_id)
     except TicketNotFound:
         return  # of another city's database, or not there any more
-    if not callbacks.takes_own_review(ticket):
+    if not callbacks.takes_own_review(ticket, rated.at):
         return
     own = OwnReview(review_id=rated.review_id, level=rated.level, mark=mark, at=rated.at)
 

@@ -235,6 +235,7 @@ async def _done(sitting: Sitting, filed: Filed, rules: Rules, *, line: str | Non
         filed=filed,
         told=_told(sitting.policy, replace(filed, ticket=ticket), rules, line),
         unit_name=units.get(ticket.unit_code or ""),
+        target_name=units.get(ticket.target_unit or "", ticket.target_unit),
         clocks=[
             (CLOCK_NAMES[clock], term, term.explain(rules.calendar, years))
             for clock, term in clocks_of(ticket)

@@ -38,6 +38,7 @@ ENDINGS: Options = (
     (Ending.AWAITING, "等待补充"),
 )
 _LINES: Options = (("", "不转接"), ("110", "110"), ("119", "119"), ("120", "120"), ("122", "122"))
+_HIDES: Options = (("", "按诉求类型的规定"), ("yes", "要求隐藏身份"), ("no", "不要求隐藏身份"))
 FIELDS = (
     Field(name="phone", label="来电号码", most=30, required=False),
     Field(name="name", label="姓名", most=100, required=False),
@@ -51,6 +52,22 @@ FIELDS = (
     Field(name="content", label="诉求内容", kind=Kind.AREA, most=20_000),
     Field(name="address", label="事发地点", most=300, required=False),
     Field(name="target_name", label="被反映对象", most=200, required=False),
+    Field(
+        name="target_unit",
+        label="被诉单位",
+        kind=Kind.SELECT,
+        listed="units",
+        required=False,
+        hint="反映的是承办单位的，选定后该单位及其下属不得承办，也看不到",
+    ),
+    Field(
+        name="hides_identity",
+        label="匿名、保密",
+        kind=Kind.SELECT,
+        options=_HIDES,
+        required=False,
+        hint="隐藏身份的，承办单位看不到姓名和号码，由热线中心代为联系",
+    ),
     Field(
         name="matter_code",
         label="事项",
@@ -156,6 +173,8 @@ def checked(typed: Typed, elements: Elements) -> Typed:
     needed = needs.get(Ending(typed.raw["ending"])) if typed.raw["ending"] in _ENDING else None
     if needed and not typed.raw.get(needed):
         faults.setdefault(needed, "请填写答复内容" if needed == "answer" else "请选择引导情形")
+    if typed.raw.get("target_unit") and typed.raw["target_unit"] == typed.raw.get("unit_code"):
+        faults.setdefault("unit_code", "被诉单位不得承办，请改选")
     asked, given = asked_of(typed), {each: typed.raw.get(each) for each in Element}
     for each in [] if asked is None else elements.missing(asked, given):
         faults.setdefault(each.element, f"请填写{ELEMENT_NAMES[each.element]}：{each.clause}")
@@ -169,6 +188,7 @@ _CHOICES: Mapping[str, frozenset[str]] = {
     "channel": frozenset(Channel),
     "ending": frozenset(Ending),
     "line": frozenset({"110", "119", "120", "122"}),
+    "hides_identity": frozenset({"yes", "no"}),
 }
 
 
@@ -193,6 +213,8 @@ def registration(typed: Typed, filling: Filling) -> Registration:
         actor=filling.actor,
         wants_reply=not said["no_reply"],
         wants_callback=not said["no_callback"],
+        target_unit=_text(said["target_unit"]),
+        hides_identity=None if said["hides_identity"] is None else said["hides_identity"] == "yes",
         lacks_facts=ending is Ending.AWAITING,
         disposition=_text(said["disposition"]) if ending is Ending.ROUTED else None,
         line=_text(said["line"]) if ending is Ending.ROUTED else None,

@@ -31,7 +31,15 @@ from sqlalchemy.dialects.postgresql import insert as insert_or_not
 
 from tongban_common.db import Transaction
 from tongban_common.errors import Conflict, NotFound
-from tongban_hotline_dispatch.domain.assessment import INPUTS, Count, Counts, Placed, Standard
+from tongban_hotline_dispatch.domain.assessment import (
+    INPUTS,
+    REAPPRAISED_RESOLUTION,
+    REAPPRAISED_RESULT,
+    Count,
+    Counts,
+    Placed,
+    Standard,
+)
 from tongban_hotline_dispatch.domain.periods import Period
 from tongban_hotline_dispatch.store.assessment_items import COLLECT, SUM_UP, WORDS
 from tongban_hotline_dispatch.store.assignments import assignment
@@ -39,6 +47,7 @@ from tongban_hotline_dispatch.store.reference import metadata
 from tongban_hotline_dispatch.store.tickets import ticket
 
 _MOMENT = DateTime(timezone=True)
+_RENEWED = (REAPPRAISED_RESULT, REAPPRAISED_RESOLUTION)
 Index("ix_assignment_due", assignment.c.due_at, postgresql_where=text("role = 'lead'"))
 Index(
     "ix_ticket_redone",
@@ -268,7 +277,8 @@ class Assessments:
             await self._tx.connection.execute(insert(assessment_unit), rows)
 
     async def note(self, fact: Noted, *, by: str, at: datetime) -> bool:
-        """False where it is known; one that was voided counts again."""
+        """False where it is known; one that was voided counts again, and a reappraisal of a later
+        mark of the same ticket from then on."""
         values = {"on_day": fact.on_day, "noted_by": by, "noted_at": at, "voided_at": None}
         noted = await self._tx.connection.execute(
             insert_or_not(assessment_input)
@@ -276,7 +286,8 @@ class Assessments:
             .on_conflict_do_update(
                 index_elements=["kind", "unit_code", "ref"],
                 set_=values,
-                where=assessment_input.c.voided_at.is_not(None),
+                where=assessment_input.c.voided_at.is_not(None)
+                | (assessment_input.c.kind.in_(_RENEWED) & (assessment_input.c.noted_at < at)),
             )
             .returning(assessment_input.c.id)
         )

@@ -4,6 +4,10 @@ Read from tickets, assignments and their history as they stand at the run (ADR 0
 of a ticket owns the moves from the k-th assigning one up to the next. `due` is the deadline of its
 first reply with every extension: a rework has a limit of its own, which is another matter; as that
 may end before the first one would have, tickets done again are looked at whatever they are due.
+
+The rating is that of the evaluation service (ticket_review) where it has one, else the last that a
+callback heard; who was not reached or said nothing is in no denominator. A reappraisal takes out
+the marks given before it, not those of a later callback.
 """
 
 from collections.abc import Mapping
@@ -54,6 +58,7 @@ told AS (
     count(*) FILTER (WHERE m.facts->>'resolved' = 'unresolved'
       AND m.facts->>'claimed' = 'true') AS false_resolved,
     (array_agg(m.facts ORDER BY m.version DESC) FILTER (WHERE m.facts ? 'result'))[1] AS heard,
+    max(m.at) FILTER (WHERE m.facts ? 'result') AS rated_at,
     min(m.at) FILTER (WHERE m.act = ANY(:leaving)) AS gone_at
   FROM moved m GROUP BY m.ticket_id, m.ordinal
 ),
@@ -66,11 +71,14 @@ share AS (
     coalesce(h.first_reply, a.replied_at) AS replied_at,
     coalesce(h.gone_at, a.next_at) AS gone_at,
     coalesce(h.reworks, 0) AS reworks, coalesce(h.false_resolved, 0) AS false_resolved,
-    h.heard,
+    h.heard, coalesce(r.mark, h.heard->>'result') AS result,
+    coalesce(h.rated_at, r.submitted_at, '-infinity') AS rated_at,
     (SELECT count(*) FROM jsonb_array_elements(a.asks) asked
      WHERE asked->>'kind' = 'return' AND asked->>'is_granted' = 'false') AS rejected
   FROM lead a JOIN ticket t ON t.id = a.ticket_id
   LEFT JOIN told h ON h.ticket_id = a.ticket_id AND h.ordinal = a.ordinal
+  LEFT JOIN ticket_review r
+    ON r.ticket_id = a.ticket_id AND r.unit_code = a.unit_code AND a.is_last
 )
 """
 # A unit answers for what it has, and for what was over before it was taken away. A suspended clock
@@ -103,14 +111,17 @@ counted AS (
       'on_time_sign_rate', jsonb_build_array(
         coalesce(s.signed_at <= s.sign_due, false)::int, 1),
       'response_rate', CASE WHEN s.heard ? 'resolved' THEN jsonb_build_array((
-        coalesce(s.contacted_at <= s.contact_due, false) AND denied.contact IS NOT TRUE
+        coalesce(s.contacted_at <= s.contact_due, false)
+        AND s.heard->>'replied' IS DISTINCT FROM 'false' AND denied.contact IS NOT TRUE
         )::int, 1) END,
       'on_time_close_rate', jsonb_build_array(
         coalesce(s.replied_at <= s.due, false)::int, 1),
-      'resolution_rate', CASE WHEN s.heard ? 'resolved' AND denied.resolution IS NOT TRUE
+      'resolution_rate', CASE WHEN s.heard ? 'resolved'
+        AND (denied.resolution_at >= s.rated_at) IS NOT TRUE
         THEN jsonb_build_array((s.heard->>'resolved' = ANY(:resolved))::int, 1) END,
-      'satisfaction_rate', CASE WHEN s.heard IS NOT NULL AND denied.result IS NOT TRUE
-        THEN jsonb_build_array((s.heard->>'result' = ANY(:satisfied))::int, 1) END,
+      'satisfaction_rate', CASE WHEN s.result IS NOT NULL
+        AND (denied.result_at >= s.rated_at) IS NOT TRUE
+        THEN jsonb_build_array((s.result = ANY(:satisfied))::int, 1) END,
       'first_time_close_rate', CASE WHEN s.state = 'done'
         THEN jsonb_build_array((s.reworks = 0)::int, 1) END,
       'rework_rate', CASE WHEN s.state = 'done'
@@ -121,14 +132,15 @@ counted AS (
         THEN jsonb_build_array(1, 0) END,
       'return_rejected', CASE WHEN s.rejected > 0
         THEN jsonb_build_array(s.rejected, 0) END,
-      'false_resolved', CASE WHEN s.false_resolved > 0 AND denied.resolution IS NOT TRUE
+      'false_resolved', CASE WHEN s.false_resolved > 0
+        AND (denied.resolution_at >= s.rated_at) IS NOT TRUE
         THEN jsonb_build_array(s.false_resolved, 0) END
     )) END AS counts
   FROM due_share s
   LEFT JOIN (
     SELECT i.ref, i.unit_code, bool_or(i.kind = 'contact_denied') AS contact,
-      bool_or(i.kind = 'reappraised_result') AS result,
-      bool_or(i.kind = 'reappraised_resolution') AS resolution
+      max(i.noted_at) FILTER (WHERE i.kind = 'reappraised_result') AS result_at,
+      max(i.noted_at) FILTER (WHERE i.kind = 'reappraised_resolution') AS resolution_at
     FROM assessment_input i
     WHERE i.kind = ANY(:on_ticket) AND i.voided_at IS NULL
     GROUP BY i.ref, i.unit_code
