@@ -6,7 +6,7 @@ from datetime import datetime, timedelta
 from typing import Any
 
 import pytest
-from sqlalchemy import func, select, text
+from sqlalchemy import func, select
 
 from tongban_common.clock import new_id
 from tongban_common.db import Database
@@ -16,8 +16,8 @@ from tongban_common.testing import Client, Clock
 from tongban_common.working_days import SHANGHAI
 from tongban_hotline_dispatch.domain.repeats import normal_phone, normal_place
 from tongban_hotline_dispatch.operations import hot_issues
-from tongban_hotline_dispatch.store import ticket, ticket_likeness, ticket_note
-from tongban_hotline_dispatch.store.likeness import likeness_word, phone_key, place_key
+from tongban_hotline_dispatch.store import ticket, ticket_note
+from tongban_hotline_dispatch.store.likeness import phone_key, place_key
 
 API = "/hotline/v1"
 TICKETS = f"{API}/tickets"
@@ -262,36 +262,6 @@ async def test_news_on_a_merged_ticket_go_to_whoever_handles_it(
     async with db.reading() as connection:
         note = (await connection.execute(select(ticket_note))).one()
     assert str(note.ticket_id) == parent["id"]
-
-
-@pytest.mark.parametrize("late", [False, True])
-async def test_secret_content_is_found_by_nothing_and_in_no_table(
-    hub: Client, new: File, db: Database, kit: Kit, *, late: bool
-) -> None:
-    secret = {**MIXER, "title": "绝密导弹基地搅拌站", "content": "导弹基地的坐标"}
-    await new({**MIXER, "title": "导弹基地边的搅拌站"})
-    made = await new(secret, "13812345678", **({} if late else {"disposition": "SECRET_PRIVACY"}))
-    if late:
-        await grouped(kit)
-        await move(hub, made, "route-out", disposition="SECRET_PRIVACY")
-    await grouped(kit)
-
-    found = await likely(hub, title=secret["title"], content=secret["content"])
-
-    assert made["id"] not in {each["ticket_id"] for each in found}
-    async with db.reading() as connection:
-        tables = await connection.execute(
-            text("SELECT tablename FROM pg_tables WHERE schemaname = 'public'")
-        )
-        for name in tables.scalars():
-            rows = await connection.execute(text(f'SELECT to_jsonb(t)::text FROM "{name}" t'))  # noqa: S608
-            assert not any("坐标" in row or "绝密" in row for row in rows.scalars()), name
-        left = await connection.execute(
-            select(func.count())
-            .select_from(likeness_word)
-            .where(likeness_word.c.no.not_in(select(ticket_likeness.c.no)))
-        )
-        assert left.scalar() == 0
 
 
 async def grouped(kit: Kit, at: datetime = NOW) -> None:

@@ -4,6 +4,9 @@ from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
 
+# What stands for the words of a matter that is kept under seal.
+HIDDEN = "（内容已隔离封存）"
+
 
 class Channel(StrEnum):
     PHONE = "phone"

@@ -7,6 +7,7 @@ from tongban_common.db import Transaction
 from tongban_common.privacy import mask_text
 from tongban_common.service import Kit
 from tongban_common.timers import Due
+from tongban_hotline_dispatch.domain.appeal import HIDDEN
 from tongban_hotline_dispatch.domain.duties import DutyKind, KnowledgeRules
 from tongban_hotline_dispatch.domain.knowledge import Body, Material
 from tongban_hotline_dispatch.domain.ticket import Ticket
@@ -23,8 +24,9 @@ async def lock_ticket(tx: Transaction, subject: str) -> Ticket:
 
 
 async def make_draft(tx: Transaction, ticket: Ticket, due: Due, *, kit: Kit) -> None:
-    """None where the consultation left one before, or its title has an item already."""
-    if ticket.reply is None or ticket.unit_code is None:
+    """None where the consultation left one before, its title has an item already, or it is under
+    seal by now."""
+    if ticket.reply is None or ticket.unit_code is None or ticket.appeal.content == HIDDEN:
         return
     ground = await knowledge_duties.ground_at(kit, now=due.now)
     body = _body(ticket, ticket.unit_code, ticket.reply, ground.rules)

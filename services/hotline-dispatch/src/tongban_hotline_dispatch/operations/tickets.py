@@ -9,7 +9,7 @@ from tongban_common.db import Transaction
 from tongban_common.privacy import Sealer
 from tongban_common.working_days import SHANGHAI
 from tongban_hotline_dispatch.domain import closing, handling, intake
-from tongban_hotline_dispatch.domain.appeal import Appeal
+from tongban_hotline_dispatch.domain.appeal import HIDDEN, Appeal
 from tongban_hotline_dispatch.domain.assignment import Reply
 from tongban_hotline_dispatch.domain.callback import Heard
 from tongban_hotline_dispatch.domain.elements import Asked, Details, Element, Elements, Ending
@@ -38,6 +38,7 @@ from tongban_hotline_dispatch.store import (
     Units,
 )
 from tongban_hotline_dispatch.store.details import TicketDetails
+from tongban_hotline_dispatch.store.secrecy import Secrecy
 from tongban_hotline_dispatch.store.tickets import Move
 
 __all__ = [
@@ -52,7 +53,6 @@ __all__ = [
     "rules_at",
     "sign",
 ]
-HIDDEN = "（内容已隔离封存）"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -203,9 +203,12 @@ async def note_routing(
     sealer: Sealer,
     now: datetime,
 ) -> None:
-    """The words given to the person; of what is quarantined, the appeal itself, under seal."""
+    """The words given to the person; of what is quarantined, the appeal itself, under seal, with
+    what had been said of it by then."""
     if given.is_sealed:
-        kind, words, seal = NoteKind.QUARANTINED, f"{appeal.title}\n{appeal.content}", sealer
+        besides = await Secrecy(tx, sealer, hidden=HIDDEN).take_out(ticket.id, ticket.version)
+        words = "\n".join((appeal.title, appeal.content, *besides))
+        kind, seal = NoteKind.QUARANTINED, sealer
     else:
         kind, words, seal = NoteKind.ROUTED, given.told(_line(ticket)), None
     note = Note(ticket_id=ticket.id, version=ticket.version, kind=kind, at=now, words=words)

@@ -32,6 +32,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from tongban_common.db import Transaction
 from tongban_common.policies import Policy, PolicyKind
 from tongban_common.privacy import Sealer
+from tongban_hotline_dispatch.domain.appeal import HIDDEN
 from tongban_hotline_dispatch.domain.suggesting import Source, Tuning
 from tongban_hotline_dispatch.store.complainants import complainant, opened
 from tongban_hotline_dispatch.store.reference import metadata
@@ -199,6 +200,7 @@ async def latest_decisions(reads: AsyncConnection) -> AsyncIterator[Chosen]:
     decided = routing_decision.c
     latest = (
         select(routing_decision)
+        .where(decided.content != HIDDEN)  # under seal: nothing to learn from
         .ext(distinct_on(decided.ticket_id))
         .order_by(decided.ticket_id, decided.decided_at.desc(), decided.id.desc())
     )
