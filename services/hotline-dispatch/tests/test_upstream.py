@@ -70,7 +70,7 @@ async def test_a_pushed_ticket_has_the_platforms_number_and_its_deadline(
     told = answer.json()
     assert (told["number"], told["is_new"], told["phase"]) == ("GZ-2026-000017", True, "受理")
     assert told["due"] == "2026-09-24T18:00:00+08:00"  # 5 working days would end later
-    assert "138" not in answer.text
+    assert "13812345678" not in answer.text
     seen = (await hub.get(f"{TICKETS}/{await ticket_id_of(hub, told['ticket_no'])}")).json()
     assert seen["channel"] == "province_platform"
 
