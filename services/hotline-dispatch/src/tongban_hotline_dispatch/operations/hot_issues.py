@@ -106,6 +106,17 @@ async def hottest(
     return sorted(hot, key=lambda each: (-each[2], each[0]))
 
 
+async def raised(
+    reads: Connection, rules: LikenessRules, *, now: datetime, most: int
+) -> list[HotIssue]:
+    """Those of the window that were raised, the hottest first."""
+    window = Window(until=now, days=rules.heat.window_days)
+    ids = await store.raised_since(reads, window.since, most)
+    counts = await store.counted(reads, window, ids)
+    hot = [(each, count, count.heat(rules.heat)) for each, count in counts.items() if count.tickets]
+    return await described(reads, sorted(hot, key=lambda each: (-each[2], each[0])), rules, now=now)
+
+
 async def described(
     reads: Connection,
     found: Sequence[tuple[UUID, Counted, int]],

@@ -20,6 +20,7 @@ from tongban_hotline_dispatch.domain.assignment import AskKind, Role
 from tongban_hotline_dispatch.domain.callback import MARK_NAMES, OUTCOME_NAMES, RESOLVED_NAMES
 from tongban_hotline_dispatch.domain.desks import LIGHT_NAMES, Lamp, lamp, warn_point
 from tongban_hotline_dispatch.domain.moves import STATE_NAMES, STATUS_NAMES, Status
+from tongban_hotline_dispatch.domain.supervision_rules import Colour
 from tongban_hotline_dispatch.operations import viewer_of
 from tongban_hotline_dispatch.pages.routing import Proposal
 from tongban_hotline_dispatch.store import TicketNotFound
@@ -28,6 +29,7 @@ from tongban_hotline_dispatch.store.desks import DESKS, DesksPolicy
 
 router = Router(prefix="/hotline/desk")
 pages = templates("tongban_hotline_dispatch")
+CARD_TONES = {Colour.YELLOW: "warning", Colour.RED: "danger"}
 ROLE_NAMES = {Role.LEAD: "主办", Role.CO: "协办", Role.WHISTLE: "吹哨报到"}
 ASK_NAMES = {
     AskKind.RETURN: "退单",
@@ -52,8 +54,18 @@ _DESKS = (
     ("/hotline/desk/callbacks", "回访台", "ticket:callback"),
     ("/hotline/desk/unit", "承办台", "ticket:sign"),
     ("/hotline/desk/board", "监督台", "ticket:board"),
-    ("/hotline/reappraisals", "差评复核", "reappraisal:read"),
+)
+# What is worked with beside the desks.
+_BESIDE = (
     ("/hotline/tickets", "全部工单", "ticket:read"),
+    ("/hotline/supervisions", "督办", "supervision:read"),
+    ("/hotline/hot-issues", "热点", "hot_issue:read"),
+    ("/hotline/merge-suggestions", "归并建议", "ticket:assign"),
+    ("/hotline/reappraisals", "差评复核", "reappraisal:read"),
+    ("/hotline/assessment", "承办考核", "assessment:read"),
+    ("/hotline/knowledge-items", "知识库", "knowledge:read"),
+    ("/hotline/contacts", "联络人员", "contact:read"),
+    ("/hotline/dispositions", "引导去向", "ticket:register"),
     ("/hotline/import", "批量导入", "ticket:import"),
     ("/hotline/identity-views", "查看记录", "identity:audit"),
 )
@@ -84,6 +96,13 @@ def desks_of(who: Principal | None) -> list[tuple[str, str]]:
         for path, label, permission in _DESKS
         if who.may(permission) and not (label == "承办台" and is_hub) and _works(path, who)
     ]
+
+
+def beside_of(who: Principal | None) -> list[tuple[str, str]]:
+    """The lists and records that somebody may open, in one order for all."""
+    if who is None:
+        return []
+    return [(path, label) for path, label, permission in _BESIDE if who.may(permission)]
 
 
 def works_at_dispatch(who: Principal) -> bool:
@@ -153,6 +172,7 @@ async def find(
 pages.environment.filters["mask_text"] = mask_text
 pages.environment.globals.update(
     desks_of=desks_of,
+    beside_of=beside_of,
     statuses=STATUS_NAMES,
     states=STATE_NAMES,
     types=APPEAL_NAMES,

@@ -29,7 +29,6 @@ from tongban_hotline_dispatch.domain.supervision_cards import (
     CardState,
 )
 from tongban_hotline_dispatch.domain.supervision_rules import (
-    Colour,
     Kind,
     Level,
     SupervisionRules,
@@ -37,13 +36,13 @@ from tongban_hotline_dispatch.domain.supervision_rules import (
 from tongban_hotline_dispatch.operations import Rules, acts_for
 from tongban_hotline_dispatch.operations.supervision import SupervisionDesk, Visit
 from tongban_hotline_dispatch.operations.supervision_timers import known
+from tongban_hotline_dispatch.pages.desks import CARD_TONES
 from tongban_hotline_dispatch.store import supervision_reads as reading
 from tongban_hotline_dispatch.store.supervision import SupervisionNotFound
 
 router = Router(prefix="/hotline/supervisions")
 pages = templates("tongban_hotline_dispatch")
 pages.environment.filters["mask_text"] = mask_text
-_TONES = {Colour.YELLOW: "warning", Colour.RED: "danger"}
 _STATE = SupervisionState
 
 
@@ -205,7 +204,9 @@ async def supervision_list(
     return pages.render(
         request,
         "supervision_list.html",
-        supervisions=[(each, _heading(each, known(rules)), _chips(each, now)) for each in found],
+        supervisions=[
+            (each, heading_of(each, known(rules)), chips_of(each, now)) for each in found
+        ],
         unit_names=units,
         causes=known(rules).cause_name,
         states=STATE_NAMES,
@@ -237,7 +238,7 @@ async def supervision_page(
         "supervision_one.html",
         record=record,
         one=one,
-        heading=_heading(one, used),
+        heading=heading_of(one, used),
         cause=used.cause_name(one.order.cause),
         states=STATE_NAMES,
         audiences=used.audiences,
@@ -247,7 +248,7 @@ async def supervision_page(
             (
                 each,
                 COLOUR_NAMES[each.colour],
-                _TONES[each.colour] if each.counts else "neutral",
+                CARD_TONES[each.colour] if each.counts else "neutral",
                 CARD_STATE_NAMES[each.state],
                 each.contest_due(calendar),
             )
@@ -309,13 +310,13 @@ def _level_names(rules: SupervisionRules) -> list[tuple[str, str]]:
     return [(level.value, rule.name) for level, rule in rules.levels.items()]
 
 
-def _heading(one: Supervision | reading.SupervisionLine, rules: SupervisionRules) -> str:
+def heading_of(one: Supervision | reading.SupervisionLine, rules: SupervisionRules) -> str:
     if one.kind is Kind.INSPECTION or one.level is None:
         form = one.order.form if isinstance(one, Supervision) else one.form
         return "督查" if form is None else f"督查（{rules.forms[form].name}）"
     return rules.levels[one.level].name
 
 
-def _chips(line: reading.SupervisionLine, now: datetime) -> list[tuple[str, str]]:
+def chips_of(line: reading.SupervisionLine, now: datetime) -> list[tuple[str, str]]:
     late = [("逾期未回复", "danger")] if line.is_late(now) else []
-    return [*((COLOUR_NAMES[each], _TONES[each]) for each in line.colours), *late]
+    return [*((COLOUR_NAMES[each], CARD_TONES[each]) for each in line.colours), *late]

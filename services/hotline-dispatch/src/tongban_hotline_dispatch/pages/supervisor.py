@@ -1,7 +1,7 @@
 """监督台: what is open, due today and overdue, by unit and type; thirty days; down to a ticket."""
 
-from collections.abc import Sequence
-from dataclasses import replace
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
 from datetime import datetime, time, timedelta
 from decimal import Decimal
 from enum import StrEnum
@@ -18,8 +18,16 @@ from tongban_common.working_days import SHANGHAI
 from tongban_hotline_dispatch import queries
 from tongban_hotline_dispatch.domain.appeal import APPEAL_NAMES, AppealType
 from tongban_hotline_dispatch.domain.moves import STATUS_NAMES, Status
-from tongban_hotline_dispatch.operations import viewer_of
+from tongban_hotline_dispatch.domain.supervision_cards import (
+    CARD_STATE_NAMES,
+    COLOUR_NAMES,
+    Card,
+)
+from tongban_hotline_dispatch.domain.supervision_rules import Colour
+from tongban_hotline_dispatch.operations import hot_issues, viewer_of
+from tongban_hotline_dispatch.operations.hot_issues import HotIssue
 from tongban_hotline_dispatch.pages.desks import (
+    CARD_TONES,
     Lit,
     citizen_lamp,
     pages,
@@ -27,12 +35,17 @@ from tongban_hotline_dispatch.pages.desks import (
     stage_lamp,
     unit_lamp,
 )
+from tongban_hotline_dispatch.pages.hot_issues import sparkline
 from tongban_hotline_dispatch.store import desk_lists
 from tongban_hotline_dispatch.store.board import Board, DayCount, UnitLoad, board
 from tongban_hotline_dispatch.store.desk_lists import Narrow, QueueLine
 from tongban_hotline_dispatch.store.desks import OFF_BOARD
+from tongban_hotline_dispatch.store.supervision_cards import cards_since, newest_cards
+from tongban_hotline_dispatch.store.supervision_reads import unit_names
 
 router = Router(prefix="/hotline/desk/board")
+_NEWEST = 5
+_CARD_DAYS = 30
 
 
 class What(StrEnum):
@@ -59,7 +72,7 @@ async def board_page(
     now: Now,
     kit: Parts,
     units: Annotated[str, Query(max_length=5)] = "",
-    _: Principal = require("ticket:board"),
+    who: Principal = require("ticket:board"),
 ) -> HTMLResponse:
     policy = await policy_at(kit, now)
     figures = await board(reads, now=now, days=policy.trend.days)
@@ -74,8 +87,38 @@ async def board_page(
         status_bars=_status_bars(figures),
         type_bars=_type_bars(figures),
         trends=_trends(figures.trend),
+        cards=await _cards(reads, now) if who.may("supervision:read") else None,
+        card_tones=CARD_TONES,
+        hot=await _hot(reads, kit, now) if who.may("hot_issue:read") else None,
         now=now,
     )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CardsShown:
+    """How many were given of each colour of late, and the newest with the names of their units."""
+
+    days: int
+    counts: Mapping[Colour, int]
+    newest: Sequence[Card]
+    units: Mapping[str, str]
+
+
+async def _cards(reads: Reads, now: datetime) -> CardsShown:
+    newest = await newest_cards(reads, _NEWEST)
+    return CardsShown(
+        days=_CARD_DAYS,
+        counts=await cards_since(reads, now - timedelta(days=_CARD_DAYS)),
+        newest=newest,
+        units=await unit_names(reads, [each.unit_code for each in newest]),
+    )
+
+
+async def _hot(reads: Reads, kit: Parts, now: datetime) -> list[tuple[HotIssue, str]]:
+    """What was raised, each with the line of its days."""
+    rules = await hot_issues.rules_of(kit, now=now)
+    found = await hot_issues.raised(reads, rules, now=now, most=_NEWEST)
+    return [(each, sparkline(each.trend)) for each in found]
 
 
 @router.get("/list", response_class=HTMLResponse, include_in_schema=False)
@@ -202,3 +245,6 @@ def _trends(days: Sequence[DayCount]) -> list[tuple[str, str, list[Column]]]:
 
 def _columns(days: Sequence[DayCount], counts: Sequence[int]) -> list[Column]:
     return [Column(day=each.day, value=Decimal(n)) for each, n in zip(days, counts, strict=True)]
+
+
+pages.environment.globals.update(colours=COLOUR_NAMES, card_states=CARD_STATE_NAMES)

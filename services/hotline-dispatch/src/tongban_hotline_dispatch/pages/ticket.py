@@ -28,8 +28,11 @@ from tongban_hotline_dispatch.pages.desks import pages
 from tongban_hotline_dispatch.pages.forms import Options, Typed, read
 from tongban_hotline_dispatch.pages.move_table import BY_PATH, offered
 from tongban_hotline_dispatch.pages.moves import Acting, PageMove, Seen
+from tongban_hotline_dispatch.pages.officers import in_hand
+from tongban_hotline_dispatch.pages.supervision import chips_of, heading_of
 from tongban_hotline_dispatch.pages.ticket_view import clock_lines, happened, last_act
 from tongban_hotline_dispatch.store import TicketNotFound
+from tongban_hotline_dispatch.store import supervision_reads as reading
 from tongban_hotline_dispatch.store.attachments import Attachment, of_ticket
 from tongban_hotline_dispatch.store.callback_reads import rounds
 from tongban_hotline_dispatch.store.details import details_of
@@ -47,6 +50,7 @@ class _WithFiles(Route):
 moves = Router(prefix="/hotline/tickets")
 moves.route_class = _WithFiles
 WITH_FILES = ("reply", "co-reply")
+_SUPERVISIONS = 50
 UNIT_GROUPS = (FileGroup.CREDENTIAL, FileGroup.CONTACT, FileGroup.HANDLING)
 # Where a form of a desk leads back to: a word of the form never becomes an address by itself.
 BACK = {
@@ -210,6 +214,7 @@ async def _context(
     files = await of_ticket(reads, ticket.id, Sealer(look.kit.secret))
     parent, children = await joined(reads, ticket.id, ticket.parent_id)
     seen = Seen(ticket=ticket, share=_share(ticket, unit), rules=rules, now=look.now)
+    sealer = Sealer(look.kit.secret)
     clocks = clock_lines(ticket, units, lambda term: term.explain(rules.calendar, years), look.now)
     return {
         "ticket": ticket,
@@ -217,6 +222,8 @@ async def _context(
         "units": units,
         "person": await queries.person(reads, ticket, Sealer(look.kit.secret), seen_by=unit),
         "details": await details_of(reads, ticket.id, Sealer(look.kit.secret)),
+        "supervisions": await _supervisions(reads, look, rules),
+        "in_hand": await in_hand(reads, ticket, look.who, look.now, sealer=sealer),
         "rounds": await rounds(reads, ticket.id),
         "hides_notes": ticket.hides_identity and unit is not None,
         "is_overdue": ticket.is_overdue(at=look.now),
@@ -238,6 +245,19 @@ async def _context(
         "may_recuse": look.who.may("ticket:recuse"),
         "meanwhile": _meanwhile(refused, ticket, last_act(told)),
     }
+
+
+async def _supervisions(reads: Reads, look: Look, rules: Rules) -> list[tuple[object, ...]]:
+    """Newest first, each as its own list shows it."""
+    known = rules.supervision
+    if known is None or not look.who.may("supervision:read"):
+        return []
+    wanted = reading.Filters(seen_by=acts_for(look.who), ticket_id=look.ticket_id)
+    found = await reading.newest(reads, filters=wanted, most=_SUPERVISIONS)
+    return [
+        (each, heading_of(each, known), chips_of(each, look.now), known.cause_name(each.cause))
+        for each in found
+    ]
 
 
 def _shown_files(

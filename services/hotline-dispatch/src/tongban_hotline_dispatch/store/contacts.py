@@ -269,6 +269,23 @@ async def contacts(
     return [_line(row, sealer) for row in await reads.execute(statement)]
 
 
+async def colleagues(
+    reads: AsyncConnection, unit_code: str, *, on: date, sealer: Sealer
+) -> dict[str, str]:
+    """The accounts of a unit's active contacts, each with a masked name and the post."""
+    statement = (
+        select(unit_contact)
+        .where(unit_contact.c.unit_code == unit_code, unit_contact.c.officer.is_not(None))
+        .where(active(on))
+        .order_by(unit_contact.c.role, unit_contact.c.id)
+    )
+    found: dict[str, str] = {}
+    for row in await reads.execute(statement):
+        person = masked(_person(row, sealer))
+        found.setdefault(row.officer, f"{person.name}　{person.post or row.officer}")
+    return found
+
+
 async def contact(
     reads: AsyncConnection, contact_id: UUID, *, seen_by: str | None, sealer: Sealer
 ) -> ContactLine:

@@ -53,6 +53,8 @@ hot_issue = Table(
     Column("into_id", Uuid),  # the older issue that it became part of
     Column("raised_at", _MOMENT),
 )
+_RAISED = text("raised_at IS NOT NULL")
+Index("ix_hot_issue_raised", hot_issue.c.raised_at.desc(), postgresql_where=_RAISED)
 Index("ix_hot_issue_into", hot_issue.c.into_id, postgresql_where=text("into_id IS NOT NULL"))
 
 _HOLD = text("SELECT pg_advisory_xact_lock(hashtextextended('hot issues', 24))")
@@ -284,6 +286,17 @@ async def counted(
         )
         for row in rows
     }
+
+
+async def raised_since(connection: AsyncConnection, since: datetime, most: int) -> list[UUID]:
+    """提请关注的热点, the last raised first; what became part of another is not among them."""
+    rows = await connection.execute(
+        select(hot_issue.c.id)
+        .where(hot_issue.c.raised_at >= since, hot_issue.c.into_id.is_(None))
+        .order_by(hot_issue.c.raised_at.desc())
+        .limit(most)
+    )
+    return list(rows.scalars())
 
 
 async def kept(connection: AsyncConnection, ids: Sequence[UUID]) -> dict[UUID, Kept]:

@@ -1,6 +1,6 @@
 """The cards and their lines, which nothing may change, and the counting of signals."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -16,6 +16,7 @@ from sqlalchemy import (
     Table,
     Text,
     Uuid,
+    func,
     insert,
     select,
     text,
@@ -48,6 +49,11 @@ Index(
     supervision_card.c.colour,
     supervision_card.c.unit_code,
     supervision_card.c.issued_at,
+)
+Index(
+    "ix_supervision_card_newest",
+    supervision_card.c.issued_at.desc(),
+    supervision_card.c.id.desc(),
 )
 supervision_card_line = Table(
     "supervision_card_line",
@@ -241,7 +247,10 @@ async def cards_of(connection: AsyncConnection, supervision_id: UUID) -> Sequenc
         .where(supervision_card.c.supervision_id == supervision_id)
         .order_by(supervision_card.c.issued_at, supervision_card.c.id)
     )
-    cards = rows.all()
+    return await _with_lines(connection, rows.all())
+
+
+async def _with_lines(connection: AsyncConnection, cards: Sequence[Row[Any]]) -> Sequence[Card]:
     if not cards:
         return []
     added = await connection.execute(
@@ -251,6 +260,36 @@ async def cards_of(connection: AsyncConnection, supervision_id: UUID) -> Sequenc
     )
     lines = added.all()
     return [_card(row, [each for each in lines if each.card_id == row.id]) for row in cards]
+
+
+async def newest_cards(connection: AsyncConnection, most: int) -> Sequence[Card]:
+    """Whatever became of them."""
+    rows = await connection.execute(
+        select(supervision_card)
+        .order_by(supervision_card.c.issued_at.desc(), supervision_card.c.id.desc())
+        .limit(most)
+    )
+    return await _with_lines(connection, rows.all())
+
+
+async def cards_since(connection: AsyncConnection, since: datetime) -> Mapping[Colour, int]:
+    """How many were given; those that were revoked or waived do not count."""
+    line = supervision_card_line.c
+    undone = select(line.card_id).where(
+        line.card_id == supervision_card.c.id,
+        line.act.in_([CardAct.REVOKE, CardAct.WAIVE]),
+    )
+    rows = await connection.execute(
+        select(supervision_card.c.colour, func.count())
+        .where(
+            supervision_card.c.colour.in_(list(Colour)),
+            supervision_card.c.issued_at >= since,
+            ~undone.exists(),
+        )
+        .group_by(supervision_card.c.colour)
+    )
+    found = {Colour(colour): int(n) for colour, n in rows}
+    return {each: found.get(each, 0) for each in Colour}
 
 
 def _card(row: Row[Any], lines: Sequence[Row[Any]]) -> Card:

@@ -96,6 +96,16 @@ async def lines(
     reads: AsyncConnection, *, filters: Filters, page: PageRequest
 ) -> Sequence[SupervisionLine]:
     """Newest first."""
+    return await newest(reads, filters=filters, after=page.after, most=page.limit)
+
+
+async def newest(
+    reads: AsyncConnection,
+    *,
+    filters: Filters,
+    most: int,
+    after: tuple[Any, ...] | None = None,
+) -> Sequence[SupervisionLine]:
     by_unit = filters.seen_by or filters.unit_code
     order: tuple[Any, ...] = (supervision.c.issued_at, supervision.c.id)
     query = select(supervision)
@@ -116,10 +126,10 @@ async def lines(
             supervision_ticket.c.ticket_id == filters.ticket_id
         )
         query = query.where(supervision.c.id.in_(links))
-    if page.after is not None:
-        at, last = page.after
+    if after is not None:
+        at, last = after
         query = query.where(tuple_(*order) < (datetime.fromisoformat(at), UUID(last)))
-    rows = await reads.execute(query.order_by(*(each.desc() for each in order)).limit(page.limit))
+    rows = await reads.execute(query.order_by(*(each.desc() for each in order)).limit(most))
     found = rows.all()
     colours = await _colours(reads, [row.id for row in found])
     return [_line(row, colours.get(row.id, ())) for row in found]
