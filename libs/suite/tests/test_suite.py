@@ -11,6 +11,7 @@ from typer.testing import CliRunner
 from tongban_common.auth import SESSION_COOKIE
 from tongban_common.issuer import DevelopmentIssuer
 from tongban_common.working_days import bundled, to_document
+from tongban_hotline_dispatch.operations import hot_issues
 from tongban_suite.city import SERVICES, City
 from tongban_suite.demo import build_demo, citizens_numbers, review_links
 from tongban_suite.home import Home
@@ -115,6 +116,39 @@ async def test_callbacks_and_reappraisals_lie_on_their_desks(
     assert desk.count("/take") >= 2
     assert "没有复核申请" not in pages["passed"] + pages["failed"]
     assert "没有复核申请" not in pages["at_county"] or "没有复核申请" not in pages["at_city"]
+
+
+async def test_the_hotline_of_the_demo_is_at_work_on_every_page(
+    demo: City, tmp_path: Path, issuer: DevelopmentIssuer
+) -> None:
+    transport = httpx.ASGITransport(app=gateway(demo, Home(tmp_path)))
+    async with httpx.AsyncClient(transport=transport, base_url="http://test") as client:
+        token = issuer.token(subject="demo-all", roles=["supervisor", "dispatcher"])
+        client.cookies.set(SESSION_COOKIE, token)
+        shown = {
+            path: (await client.get(f"/hotline/{path}")).text
+            for path in (
+                "desk/board",
+                "desk/dispatch?tab=dispatch",
+                "assessment",
+                "contacts",
+                "knowledge-items",
+                "knowledge?q=加装电梯",
+            )
+        }
+
+    kit = demo.kit("hotline")
+    rules = await hot_issues.rules_of(kit, now=NOW)
+    async with kit.db.reading() as reads:
+        raised = await hot_issues.raised(reads, rules, now=NOW, most=5)
+    board = shown["desk/board"]
+    assert "还没有发过牌" not in board
+    assert [each.told.title for each in raised] == ["村道塌方需要抢修"]
+    assert shown["desk/dispatch?tab=dispatch"].count("演示市派单目录") == 6
+    assert shown["assessment"].count("<h2>") >= 2
+    assert "赵**" in shown["contacts"]
+    assert "已发布" in shown["knowledge-items"]
+    assert "<mark>" in shown["knowledge?q=加装电梯"]
 
 
 async def test_nothing_is_lost_doubled_or_dead_in_the_demo(demo: City) -> None:

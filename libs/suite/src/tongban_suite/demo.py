@@ -1,7 +1,7 @@
 """The demo city: a quarter of invented matters through all five services, ending today."""
 
 from collections.abc import Sequence
-from datetime import datetime, time, timedelta
+from datetime import date, datetime, time, timedelta
 from uuid import UUID
 
 from rich.console import Console
@@ -13,11 +13,15 @@ from tongban_common.working_days import SHANGHAI
 from tongban_evaluation import operations as evaluation
 from tongban_evaluation.store.reviews import invitation
 from tongban_hotline_dispatch.domain.moves import Status
+from tongban_hotline_dispatch.domain.periods import Period as Months
+from tongban_hotline_dispatch.operations import assessment
 from tongban_hotline_dispatch.store import ticket
 from tongban_intake import operations as intake
 from tongban_intake.operations import Document
 from tongban_scoring.domain.period import Period
 from tongban_suite.city import City
+from tongban_suite.course import ACTOR
+from tongban_suite.furnishing import furnish_hotline
 from tongban_suite.quarters import finish_period
 from tongban_suite.simulation import Simulation
 from tongban_suite.story import DAYS, Story, packaged
@@ -37,11 +41,28 @@ async def build_demo(city: City, *, today: datetime, console: Console) -> None:
         task = bar.add_task("演示城市走过一个季度", total=DAYS)
         story = Story(city, SEED, starts_on)
         await story.tell(simulation, today, lambda day: bar.update(task, completed=day))
+        await city.sweep(today)  # what the last day has brought so far
         await city.settle()
     period = Period(
         code=f"{starts_on:%Y%m%d}-{ends_on:%Y%m%d}", starts_on=starts_on, ends_on=ends_on
     )
     await finish_period(city, period, now=today)
+    await _assess_units(city.kit("hotline"), starts_on, today)
+    await city.settle()
+
+
+async def _assess_units(kit: Kit, starts_on: date, today: datetime) -> None:
+    """承办单位考核 of each whole month of the quarter, and of the month that still runs."""
+    last = today.astimezone(SHANGHAI).date()
+    months = sorted({f"{starts_on + timedelta(days=each):%Y-%m}" for each in range(DAYS)})
+    for code in months:
+        period = Months.of(code)
+        if period.starts_on < starts_on:
+            continue
+        standard = await assessment.standard_of(kit, min(period.ends_on, last))
+        wanted = assessment.Wanted(actor=ACTOR)
+        async with kit.db.transaction() as tx:
+            await assessment.assess(tx, period=period, wanted=wanted, standard=standard, now=today)
 
 
 async def _open_invitations(kit: Kit, *, now: datetime, limit: int) -> Sequence[UUID]:
@@ -66,6 +87,7 @@ async def _load_city(city: City, now: datetime) -> None:
         async with kit.db.transaction() as tx:
             await load(tx, document=document, now=now)
     await city.settle()
+    await furnish_hotline(city.kit("hotline"), now=now)
 
 
 async def review_links(city: City, base: str) -> list[str]:

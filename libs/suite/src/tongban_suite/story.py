@@ -48,11 +48,14 @@ CONFIRMED = 0.7  # the share of the ledger's leads that an inspector confirms
 _ATTRIBUTED = "S3-3"  # 超过承诺时限，须归责
 # What lies on the desks as the demo opens: how far a matter of the last hours has come.
 _DESKS = (
-    *(("waits", Urgency.CRITICAL), ("waits", Urgency.URGENT), ("waits", Urgency.NORMAL)) * 2,
     *(("return", Urgency.NORMAL), ("extension", Urgency.NORMAL), ("replied", Urgency.NORMAL)) * 2,
     *(("signed", Urgency.URGENT), ("called", Urgency.NORMAL)) * 2,
     *(("marked", Urgency.NORMAL), ("contested", Urgency.NORMAL)) * 2,
+    *(("waits", Urgency.NORMAL), ("waits", Urgency.URGENT), ("waits", Urgency.CRITICAL)) * 2,
 )
+_WAITING_MINUTES = 4  # between those that wait, so that not all of them wait too long
+# 热点: what many bring in the last days, for the same reason.
+_OUTBREAK, _OUTBREAK_TICKETS, _OUTBREAK_HOURS = "村道塌方需要抢修", 12, 70
 _REPLIED = {"replied", "called", "marked", "contested"}
 _CALLED = _REPLIED - {"replied"}
 _MARKED = _CALLED - {"called"}
@@ -115,9 +118,14 @@ class Story:
         for week in range(1, DAYS // 7 + 1):
             friday = self._starts_on + timedelta(days=7 * week - 1)
             self._ledger.at(datetime.combine(friday, time(16), SHANGHAI), self._inspect)
-        for number, (stage, urgency) in enumerate(_DESKS):
-            moment = until - timedelta(minutes=12 * (len(_DESKS) - number))
-            self._tickets.at(moment, partial(self._on_a_desk, stage, urgency))
+        behind = timedelta()
+        for stage, urgency in reversed(_DESKS):
+            behind += timedelta(minutes=_WAITING_MINUTES if stage == "waits" else 12)
+            self._tickets.at(until - behind, partial(self._on_a_desk, stage, urgency))
+        (outbreak,) = (each for each in self._appeals if each.title == _OUTBREAK)
+        for _ in range(_OUTBREAK_TICKETS):
+            hours = self._tickets.chance.uniform(5, _OUTBREAK_HOURS)
+            self._tickets.at(until - timedelta(hours=hours), partial(self._ticket, about=outbreak))
 
     async def _on_a_desk(self, stage: str, urgency: Urgency, now: datetime) -> None:
         """One of the last hours, left where somebody has to do the next thing."""
@@ -148,9 +156,9 @@ class Story:
             if stage == "contested":
                 await contest(self._hotline, tx, ticket_id, appeal.unit, now)
 
-    async def _ticket(self, now: datetime) -> None:
+    async def _ticket(self, now: datetime, *, about: _Appeal | None = None) -> None:
         lane, chance = self._tickets, self._tickets.chance
-        appeal = chance.choice(self._appeals)
+        appeal = about or chance.choice(self._appeals)
         ticket_id = await self._register(appeal, Urgency.NORMAL, now)
         course = Course(
             kit=self._hotline,
