@@ -67,7 +67,7 @@ BAD, BAD_HEARD = heard(is_good=False)
 WORDS = {"words": "补充说明"}
 TO_LEAD = ToUnit(code=LEAD, level="county")
 TO_OTHER = ToUnit(code=OTHER, level="city")
-TO_CO = ToUnit(code=CO, level="county", role=Role.CO)
+TO_CO = ToUnit(code=CO, level="county", role=Role.CO, superiors=frozenset({LEAD}))
 
 
 def hub(path: str, pure: Pure, **body: object) -> Act:
@@ -370,7 +370,7 @@ def is_worked(calendar: WorkingCalendar, day: date) -> bool:
 @pytest.fixture
 async def world(service: Service, kit: Kit, client: Client, clock: Clock) -> World:
     async with kit.db.transaction() as tx:
-        co = Unit_(code=CO, name="A8街道", level="county", is_active=True)
+        co = Unit_(code=CO, name="A8街道", level="county", is_active=True, parent_code=LEAD)
         await Units(tx).keep(co)
     return World(service, kit, client, clock)
 

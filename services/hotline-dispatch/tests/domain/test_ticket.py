@@ -1,3 +1,4 @@
+from collections.abc import Callable
 from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Any
@@ -33,7 +34,7 @@ from tongban_hotline_dispatch.domain.assignment import (
     Reply,
 )
 from tongban_hotline_dispatch.domain.closing import CallbackDue, TooFewAttempts
-from tongban_hotline_dispatch.domain.handling import AlreadyAssigned, ToUnit
+from tongban_hotline_dispatch.domain.handling import AlreadyAssigned, NotBelow, ToUnit
 from tongban_hotline_dispatch.domain.intake import HasChildren, TooLateToReopen
 from tongban_hotline_dispatch.domain.moves import (
     STATE_NAMES,
@@ -76,6 +77,7 @@ from .building import (
 from .test_process_machine import COMMANDS
 
 INSTANT = timedelta(microseconds=1)
+Give = Callable[[], Ticket]
 DUE = datetime(2026, 9, 29, 23, 59, 59, 999999, tzinfo=SHANGHAI)  # 25 September is a holiday
 
 
@@ -198,7 +200,7 @@ def test_assigning_starts_the_clock_of_the_unit_and_leaves_the_citizens() -> Non
     assert set(ticket.terms) == {Clock.CITIZEN}
     assert moved.terms[Clock.CITIZEN] == ticket.citizen_term
     assert moved.terms[Clock.UNIT].start_at == later(1)
-    assert moved.process_version == 1
+    assert moved.process_version == RULES.process.version
 
 
 def test_signing_moves_no_deadline_of_the_two() -> None:
@@ -422,11 +424,25 @@ def test_a_co_unit_has_less_time_than_the_lead_and_reports_to_it() -> None:
 
 def test_a_duty_that_may_not_be_handed_down_stays() -> None:
     ticket = signed(draft(matter_code="ZF-01"))
-    town = ToUnit(code="T1", level="township")
+    town = ToUnit(code="T1", level="township", superiors=frozenset({"A3"}))
 
-    with pytest.raises(NotDelegable, match="不得下派"):
-        handling.delegate(ticket, "A3", town, RULES, NOW)
+    given: list[Give] = [
+        lambda: handling.delegate(ticket, "A3", town, RULES, NOW),
+        lambda: handling.add_unit(ticket, "A3", town, RULES, NOW),
+        lambda: handling.transfer(ticket, town, RULES, NOW),
+        lambda: handling.assign(registered(draft(matter_code="ZF-01")), town, RULES, NOW),
+    ]
+    for give in given:
+        with pytest.raises(NotDelegable, match="不得下派"):
+            give()
     assert handling.delegate(signed(), "A3", town, RULES, NOW).assignment(2).parent_no == 1
+
+
+def test_a_ticket_is_handed_down_to_units_below_only() -> None:
+    for superiors in (frozenset[str](), frozenset({"A7"})):
+        beside = ToUnit(code="T1", level="township", superiors=superiors)
+        with pytest.raises(NotBelow):
+            handling.delegate(signed(), "A3", beside, RULES, NOW)
 
 
 def test_a_child_gets_the_reply_of_its_parent_and_a_callback_of_its_own() -> None:
@@ -563,10 +579,10 @@ def test_an_upper_platforms_deadline_goes_before_and_says_so() -> None:
 
 
 def test_the_rules_pinned_at_assignment_hold_when_the_policy_changes() -> None:
-    stricter = replace(
-        RULES.process, version=2, counts=replace(RULES.process.counts, rework_rounds=0)
-    )
-    changed = replace(RULES, process=stricter, editions={1: RULES.process, 2: stricter})
+    old = RULES.process
+    stricter = replace(old, version=old.version + 1, counts=replace(old.counts, rework_rounds=0))
+    editions = {each.version: each for each in (old, stricter)}
+    changed = replace(RULES, process=stricter, editions=editions)
     ticket = replied()
 
     pinned = changed.pinned(ticket.process_version)

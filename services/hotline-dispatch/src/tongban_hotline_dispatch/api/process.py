@@ -42,7 +42,7 @@ from tongban_hotline_dispatch.domain.assignment import (
 )
 from tongban_hotline_dispatch.domain.closing import CallbackNotOpen, TooFewAttempts
 from tongban_hotline_dispatch.domain.guard import AccusedUnit
-from tongban_hotline_dispatch.domain.handling import AlreadyAssigned, LeadOnly
+from tongban_hotline_dispatch.domain.handling import AlreadyAssigned, LeadOnly, NotBelow
 from tongban_hotline_dispatch.domain.intake import HasChildren, TooLateToReopen
 from tongban_hotline_dispatch.domain.joining import CannotJoin
 from tongban_hotline_dispatch.domain.process import NotDelegable, UnknownReason
@@ -165,7 +165,7 @@ ROUTES: tuple[_Route, ...] = (
         "assign",
         UnitRequest,
         lambda d, b: d.transfer(b.unit_code),
-        (UnitNotFound, AlreadyAssigned, AccusedUnit),
+        (UnitNotFound, AlreadyAssigned, NotDelegable, AccusedUnit),
     ),
     _Route("contact", "先行联系", "reply", NothingRequest, lambda d, _: d.contact()),
     _Route(
@@ -174,7 +174,7 @@ ROUTES: tuple[_Route, ...] = (
         "share",
         AddUnitRequest,
         lambda d, b: d.add_unit(b.unit_code, b.role, b.days),
-        (UnitNotFound, AlreadyAssigned, LeadOnly, AccusedUnit),
+        (UnitNotFound, AlreadyAssigned, LeadOnly, NotDelegable, AccusedUnit),
     ),
     _Route(
         "delegate",
@@ -182,7 +182,7 @@ ROUTES: tuple[_Route, ...] = (
         "share",
         DelegateRequest,
         lambda d, b: d.delegate(b.unit_code, b.days),
-        (UnitNotFound, AlreadyAssigned, NotDelegable, AccusedUnit),
+        (UnitNotFound, AlreadyAssigned, NotBelow, NotDelegable, AccusedUnit),
     ),
     _Route("review/pass", "审核通过", "review", NothingRequest, lambda d, _: d.pass_review()),
     _Route("review/fail", "审核退回", "review", NothingRequest, lambda d, _: d.fail_review()),

@@ -50,7 +50,7 @@ from tongban_hotline_dispatch.domain.importing import PHONE
 from tongban_hotline_dispatch.domain.intake import StrangeDeadline
 from tongban_hotline_dispatch.domain.matters import MatterNotInForce
 from tongban_hotline_dispatch.domain.moves import IllegalMove, Status
-from tongban_hotline_dispatch.domain.process import UnknownReason
+from tongban_hotline_dispatch.domain.process import NotDelegable, UnknownReason
 from tongban_hotline_dispatch.domain.ticket import NotYourTicket
 from tongban_hotline_dispatch.operations import Rules, Step, acts_for, citizens, viewer_of
 from tongban_hotline_dispatch.store import Complainant, TicketNotFound, UnitNotFound
@@ -307,7 +307,7 @@ async def deadlines(
 @router.post(
     "/{ticket_id}/assign",
     summary="派单",
-    responses=refusals(*MOVE_REFUSALS, UnitNotFound, AccusedUnit),
+    responses=refusals(*MOVE_REFUSALS, UnitNotFound, NotDelegable, AccusedUnit),
 )
 async def assign(
     ticket_id: TicketId,

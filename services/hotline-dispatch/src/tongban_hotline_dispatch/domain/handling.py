@@ -21,6 +21,10 @@ class LeadOnly(RuleViolation):
     code = "assignment.lead_only"
 
 
+class NotBelow(RuleViolation):
+    code = "assignment.not_below"
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ToUnit:
     """Which unit gets it, of which level, and how."""
@@ -83,9 +87,12 @@ def add_unit(ticket: Ticket, unit: str | None, to: ToUnit, rules: Rules, at: dat
 
 
 def delegate(ticket: Ticket, unit: str | None, to: ToUnit, rules: Rules, at: datetime) -> Ticket:
-    """下派 to a lower unit. Raises NotDelegable for a duty that the policy keeps above."""
-    rules.process.check_delegable(ticket.appeal, to.level)
-    return _shared(ticket, ticket.share_of(unit), to, Act.DELEGATE, rules, at)
+    """下派: to a unit that stands below the one that hands down. Raises NotBelow."""
+    by = ticket.share_of(unit)
+    ticket.check_not_accused(to.code, to.superiors)
+    if by.unit_code not in to.superiors:
+        raise NotBelow("只能下派给本单位的下级单位", unit_code=to.code)
+    return _shared(ticket, by, to, Act.DELEGATE, rules, at)
 
 
 def reply(ticket: Ticket, unit: str | None, answer: Reply, rules: Rules, at: datetime) -> Ticket:
@@ -112,7 +119,9 @@ def reply(ticket: Ticket, unit: str | None, answer: Reply, rules: Rules, at: dat
 
 
 def _given(ticket: Ticket, to: ToUnit, rules: Rules, at: datetime, *, forced: bool) -> Ticket:
+    """Raises NotDelegable for a duty that the policy keeps above units of that level."""
     appeal = ticket.appeal
+    rules.process.check_delegable(appeal, to.level)
     new = Assignment(
         no=len(ticket.assignments) + 1,
         unit_code=to.code,
@@ -149,6 +158,7 @@ def _shared(
     if any(each.unit_code == to.code and each.is_live for each in ticket.assignments):
         raise AlreadyAssigned("该单位已承办此工单")
     ticket.check_not_accused(to.code, to.superiors)
+    rules.process.check_delegable(ticket.appeal, to.level)
     new = Assignment(
         no=len(ticket.assignments) + 1,
         unit_code=to.code,

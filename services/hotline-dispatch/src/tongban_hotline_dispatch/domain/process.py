@@ -130,11 +130,11 @@ class Process:
         return any(rule.fits(appeal) for rule in self.auto_pass)
 
     def check_delegable(self, appeal: Appeal, level: str) -> None:
-        """Raises NotDelegable."""
+        """However it would get there: 下派、派单、改派、指定、加派. Raises NotDelegable."""
         for keep in self.kept:
             is_of_matter = (appeal.matter_code or "").startswith(keep.matter)
             if is_of_matter and level in keep.levels:
-                raise NotDelegable(f"该事项不得下派：{keep.clause}", level=level)
+                raise NotDelegable(f"该事项不得派给这一级单位：{keep.clause}", level=level)
 
     def disposition(self, code: str) -> Disposition:
         return _known(self.dispositions, code, "引导情形")
