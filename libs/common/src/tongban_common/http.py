@@ -3,6 +3,11 @@
 A route of `Router` owns its transaction: opened when the endpoint first needs it, committed with
 the stored answer of the Idempotency-Key after the answer was rendered and before it leaves. There
 is no other commit, and no answer ahead of it.
+
+What is stored under a key: an ordinary answer, sealed, so that its twin is told the same. Not the
+body of an answer that says `no-store`, unless the route is marked RECEIPT, and not of one that
+streams (it is read after the commit, and once): the work is done once, and its twin is refused as
+`idempotency.answer_not_kept` (409). To be told again takes a new key, which leaves a new record.
 """
 
 from collections.abc import AsyncGenerator, Awaitable, Callable, Iterator, Sequence
@@ -19,6 +24,7 @@ from fastapi.routing import APIRoute
 from pydantic import AfterValidator, AwareDatetime
 from sqlalchemy.ext.asyncio import AsyncConnection
 from starlette.datastructures import MutableHeaders
+from starlette.responses import FileResponse, StreamingResponse
 from starlette.routing import Match
 from starlette.types import Receive, Scope, Send
 
@@ -33,12 +39,12 @@ from tongban_common.errors import (
     UnsupportedMedia,
 )
 from tongban_common.middleware import Edge
-from tongban_common.privacy import Signer
+from tongban_common.privacy import Sealer, Signer
 from tongban_common.settings import ServiceSettings
 from tongban_common.working_days import SHANGHAI
 
 UNSAFE = frozenset({"POST", "PUT", "PATCH", "DELETE"})
-_KEPT_HEADERS = ("content-type", "location", "etag")
+_KEPT_HEADERS = ("content-type", "location", "etag", "cache-control")
 
 refusals = problems.refusals
 # A moment as an answer tells it: in Asia/Shanghai, whatever the database gave.
@@ -69,6 +75,7 @@ class _UnitOfWork:
     """The one transaction of one request, opened when first asked for."""
 
     def __init__(self, db: Database) -> None:
+        self.is_receipt = False
         self._db = db
         self._stack = AsyncExitStack()
         self._tx: Transaction | None = None
@@ -173,24 +180,45 @@ async def _answer(
         answer: Response = await endpoint(request)
         return answer
     principal = await principal_of(request)
+    sealer: Sealer = request.app.state.answers
     claim = idempotency.Claim.of(
         principal="" if principal is None else principal.subject,
         route=f"{request.method} {route}",
         key=key,
         target=f"{request.url.path}?{request.url.query}",
         body=await request.body(),
+        sealer=sealer,
     )
     tx = await work.begin()
-    stored = await idempotency.claim_key(tx, claim)
+    stored = await idempotency.claim_key(tx, claim, sealer)
     if stored is not None:
         headers = {**stored.headers, "idempotency-replayed": "true"}
         return Response(stored.body, status_code=stored.status, headers=headers)
     answer = await endpoint(request)
     kept = {name: answer.headers[name] for name in _KEPT_HEADERS if name in answer.headers}
+    body = _body_to_keep(answer, is_receipt=work.is_receipt)
     await idempotency.store_answer(
-        tx, claim, idempotency.StoredAnswer(answer.status_code, kept, bytes(answer.body))
+        tx, claim, idempotency.StoredAnswer(answer.status_code, kept, body), sealer
     )
     return answer
+
+
+def _body_to_keep(answer: Response, *, is_receipt: bool) -> bytes | None:
+    if isinstance(answer, StreamingResponse | FileResponse):
+        return None
+    if "no-store" in answer.headers.get("cache-control", "") and not is_receipt:
+        return None
+    return bytes(answer.body)
+
+
+async def _is_receipt(request: Request) -> None:
+    work: _UnitOfWork = request.state.work
+    work.is_receipt = True
+
+
+# Among the `dependencies` of a route whose answer only says what its caller has just done: a client
+# that lost it (a number, a query code) is told again, though no cache may keep it.
+RECEIPT = Depends(_is_receipt)
 
 
 class Router(APIRouter):
@@ -322,6 +350,7 @@ def create_app(parts: AppParts) -> FastAPI:
     app.state.authenticator = parts.authenticator
     app.state.settings = parts.settings
     app.state.cursors = Signer(secret, purpose="cursor")
+    app.state.answers = Sealer(secret)
     for name, value in parts.state.items():
         setattr(app.state, name, value)
     app.state.problem_page = web.problem_page
@@ -334,5 +363,5 @@ def create_app(parts: AppParts) -> FastAPI:
 
 
 def no_store(response: Response) -> None:
-    """For answers that name a person's matter: no cache keeps them."""
+    """For answers that name a person's matter: no cache keeps them, and no Idempotency-Key."""
     MutableHeaders(raw=response.raw_headers)["Cache-Control"] = "no-store"

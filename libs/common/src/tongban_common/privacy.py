@@ -85,7 +85,7 @@ class Sealer:
         """Raises SealBroken, as `open` does."""
         try:
             return self._cipher.decrypt(sealed[:12], sealed[12:], context.encode())
-        except InvalidTag as fault:
+        except (InvalidTag, ValueError) as fault:  # the latter: too short to be sealed
             raise SealBroken("加密字段无法解开：密钥不符或数据被改动") from fault
 
     def index(self, value: str, *, context: str) -> bytes:

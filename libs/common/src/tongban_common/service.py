@@ -19,6 +19,7 @@ from tongban_common.calendars import Calendars
 from tongban_common.db import Database
 from tongban_common.events import Envelope, Event
 from tongban_common.http import AppParts, create_app
+from tongban_common.idempotency import Purge
 from tongban_common.inbox import Inbox, Repair, Subscription
 from tongban_common.operators import operator_router
 from tongban_common.outbox import Relay
@@ -107,7 +108,8 @@ class Service:
         return Relay(kit.db, wire, service=self.short)
 
     def sweeper(self, kit: Kit) -> Sweeper:
-        return Sweeper(kit.db, self.timers(kit))
+        purge = Purge(kit.db, days=kit.settings.idempotency_days)
+        return Sweeper(kit.db, self.timers(kit), chore=purge)
 
     @property
     def topics(self) -> list[str]:

@@ -51,6 +51,7 @@ class ServiceSettings(BaseSettings):
     peer_token: SecretStr | None = Field(default=None, description="bearer token for the peers")
     host: str = "0.0.0.0"  # noqa: S104 - a container listens on every interface
     port: int = Field(default=8000, ge=0, le=65535)
+    idempotency_days: int = Field(default=7, ge=1, le=90, description="how long a key is known")
     poll_seconds: float = Field(default=0.2, gt=0, description="how often idle loops look again")
 
 

@@ -199,6 +199,23 @@ def db(kit: Kit) -> Database:
     return kit.db
 
 
+async def in_clear(db: Database, words: Sequence[str]) -> list[str]:
+    """Every table that holds one of the words, in whichever column."""
+    found = []
+    async with db.reading() as connection:
+        tables = await connection.execute(
+            text("SELECT tablename FROM pg_tables WHERE schemaname = 'public'")
+        )
+        for name in tables.scalars():
+            rows = await connection.execute(
+                text(f'SELECT to_jsonb(t)::text || t::text FROM "{name}" t')  # noqa: S608
+            )
+            cells = "".join(rows.scalars())  # bytes are written as hexadecimal digits
+            if any(word in cells or word.encode().hex() in cells for word in words):
+                found.append(name)
+    return found
+
+
 @dataclass
 class Clock:
     """The time at the edges of the app under test."""

@@ -35,6 +35,7 @@ from tongban_common.working_days import SHANGHAI, Limit, Unit, WorkingCalendar
 _log = structlog.get_logger()
 AggregateT = TypeVar("AggregateT")
 BATCH = 100
+Chore = Callable[[datetime], Awaitable[object]]  # done beside the sweeps of a process
 
 timer = Table(
     "timer",
@@ -252,8 +253,10 @@ async def next_due(connection: AsyncConnection) -> datetime | None:
 class Sweeper:
     """Fires and warns what has come due. Any number may run side by side."""
 
-    def __init__(self, db: Database, handlers: Sequence[OnDue[Any]]) -> None:
-        self._db = db
+    def __init__(
+        self, db: Database, handlers: Sequence[OnDue[Any]], *, chore: Chore | None = None
+    ) -> None:
+        self._db, self._chore = db, chore
         self._handlers = {each.kind: each for each in handlers}
 
     async def sweep(self, *, now: datetime) -> int:
@@ -280,7 +283,9 @@ class Sweeper:
         """Sweep until told to stop, by the database's clock."""
         while not stop.is_set():
             try:
-                await self.sweep(now=await self._db.now())
+                await self.sweep(now=(now := await self._db.now()))
+                if self._chore is not None:
+                    await self._chore(now)
             except Exception as fault:  # noqa: BLE001 - a process edge: timers stay armed
                 _log.warning("timers.failed", fault=type(fault).__name__)
             try:

@@ -12,6 +12,7 @@ from pydantic import AwareDatetime, BaseModel, Field
 from tongban_common.auth import NotPermitted
 from tongban_common.bodies import Body
 from tongban_common.http import (
+    RECEIPT,
     ChangedMeanwhile,
     IfMatch,
     IfMatchMissing,
@@ -78,7 +79,7 @@ async def _not_staff(who: Who) -> None:
 # Both stand before Tx where both are parameters: they have transactions of their own.
 Mine = Annotated[UUID, Depends(_entered)]
 Limits = Annotated[CitizenRules, Depends(_limits)]
-CITIZENS_ONLY = (Depends(_not_staff),)
+CITIZENS_ONLY = (Depends(_not_staff), RECEIPT)
 
 
 class StepView(BaseModel):

@@ -11,7 +11,7 @@ from tongban_common.auth import Principal, require
 from tongban_common.bodies import Body
 from tongban_common.clock import new_id
 from tongban_common.export import Column, Export, Format, download
-from tongban_common.http import IfMatch, Now, Router, Tx, no_store, refusals, tag
+from tongban_common.http import RECEIPT, IfMatch, Now, Router, Tx, no_store, refusals, tag
 from tongban_common.privacy import Sealer
 from tongban_common.service import Parts
 from tongban_hotline_dispatch.api.tickets import MOVE_REFUSALS, InForce, TicketId, step_of
@@ -109,6 +109,7 @@ async def listed(
     status_code=201,
     summary="紧急警情一键转接",
     responses=refusals(UnknownReason),
+    dependencies=[RECEIPT],
 )
 async def emergency(
     body: EmergencyRequest,
@@ -180,7 +181,10 @@ async def evidence(
     kit: Parts,
     who: Principal = require("ticket:unmask"),
 ) -> StreamingResponse:
-    """Not masked; who took it, why, and its digest stand in the audit."""
+    """Not masked; who took it, why, and its digest stand in the audit.
+
+    It streams: an Idempotency-Key makes the pack once, and refuses its twin (409) without another.
+    """
     pack = await dispositions.evidence(
         kit,
         ticket_id=body.ticket_id,

@@ -10,7 +10,18 @@ from tongban_common.auth import Principal, require
 from tongban_common.bodies import Body
 from tongban_common.clock import new_id
 from tongban_common.db import Transaction
-from tongban_common.http import IfMatch, Now, Paged, Reads, Router, Tx, no_store, refusals, tag
+from tongban_common.http import (
+    RECEIPT,
+    IfMatch,
+    Now,
+    Paged,
+    Reads,
+    Router,
+    Tx,
+    no_store,
+    refusals,
+    tag,
+)
 from tongban_common.privacy import Sealer, mask_text
 from tongban_common.service import Parts
 from tongban_common.working_days import SHANGHAI
@@ -226,6 +237,7 @@ async def duplicates(
     status_code=201,
     summary="登记诉求；同一人同一事项在办的，不另立工单",
     responses=refusals(AlreadyTakenIn, UnknownReason, ElementsMissing),
+    dependencies=[RECEIPT],
 )
 async def file(
     body: FilingRequest,

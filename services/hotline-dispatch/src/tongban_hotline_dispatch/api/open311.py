@@ -13,7 +13,7 @@ from starlette.exceptions import HTTPException
 
 from tongban_common.db import is_transient
 from tongban_common.errors import Forbidden, NotFound, Refusal, TooBusy, Unauthenticated
-from tongban_common.http import Now, Reads, Route, Router, Tx, no_store
+from tongban_common.http import RECEIPT, Now, Reads, Route, Router, Tx, no_store
 from tongban_common.privacy import Sealer
 from tongban_common.service import Parts
 from tongban_common.working_days import SHANGHAI
@@ -129,7 +129,7 @@ async def service_definition(asked: Question, service_code: str) -> Response:
     return respond(asked.form, "service_definition", views.definition(service))
 
 
-@router.post("/requests.{form}", include_in_schema=False)
+@router.post("/requests.{form}", include_in_schema=False, dependencies=[RECEIPT])
 async def file_request(
     asked: Question, post: Posted, rules: InForce, tx: Tx, kit: Parts
 ) -> Response:

@@ -10,6 +10,7 @@ from tongban_common.auth import Principal, require
 from tongban_common.bodies import Body
 from tongban_common.clock import new_id
 from tongban_common.http import (
+    RECEIPT,
     ChangedMeanwhile,
     IfMatch,
     IfMatchMissing,
@@ -203,6 +204,7 @@ class CloseRequest(Body):
         UnitNotFound,
         ElementsMissing,
     ),
+    dependencies=[RECEIPT],
 )
 async def register(
     body: RegisterRequest,

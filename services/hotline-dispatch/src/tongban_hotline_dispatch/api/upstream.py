@@ -9,7 +9,7 @@ from pydantic import AwareDatetime, BaseModel, Field
 from tongban_common.auth import Principal, require
 from tongban_common.bodies import Body
 from tongban_common.clock import new_id
-from tongban_common.http import Now, Paged, Reads, Router, Tx, no_store, refusals
+from tongban_common.http import RECEIPT, Now, Paged, Reads, Router, Tx, no_store, refusals
 from tongban_common.privacy import Sealer, mask_text
 from tongban_common.service import Parts
 from tongban_common.working_days import SHANGHAI
@@ -184,6 +184,7 @@ class BacklogView(BaseModel):
         200: {"model": PushedView, "description": "这个编号的同一诉求早已收到"},
         **refusals(NotAPlatform, NumberReused, StrangeDeadline, MatterNotInForce),
     },
+    dependencies=[RECEIPT],
 )
 async def push(
     body: PushRequest,

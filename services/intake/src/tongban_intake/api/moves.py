@@ -13,6 +13,7 @@ from tongban_common.bodies import Body
 from tongban_common.clock import new_id
 from tongban_common.db import Transaction
 from tongban_common.http import (
+    RECEIPT,
     BadIfMatch,
     ChangedMeanwhile,
     IfMatch,
@@ -159,6 +160,7 @@ class ReceiptView(CaseView):
         StaffNotFound,
         SerialsExhausted,
     ),
+    dependencies=[RECEIPT],
 )
 async def accept(
     body: AcceptRequest,
