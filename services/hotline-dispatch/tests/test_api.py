@@ -90,6 +90,33 @@ async def test_the_two_clocks_are_explained_day_by_day(hub: Client, clock: Clock
     assert citizen["due_at"] > unit["due_at"]
 
 
+async def test_every_clock_that_runs_is_explained_with_whose_it_is(
+    hub: Client, officer: Client
+) -> None:
+    made = await registered(hub)
+    waiting = (await hub.get(f"{TICKETS}/{made['id']}/deadlines")).json()
+    await act(hub, made["id"], "assign", 1, unit_code="A3")
+    given = (await hub.get(f"{TICKETS}/{made['id']}/deadlines")).json()
+    await act(officer, made["id"], "sign", 2)
+    await act(officer, made["id"], "add-unit", 3, unit_code="A7", role="co", days=1)
+
+    shared = (await officer.get(f"{TICKETS}/{made['id']}/deadlines")).json()
+
+    def told(found: list[dict[str, object]]) -> set[tuple[object, object]]:
+        return {(each["clock"], each["unit_code"]) for each in found if each["is_running"]}
+
+    assert told(waiting) == {("citizen", None), ("dispatch", None)}
+    assert told(given) == {("citizen", None), ("unit", "A3"), ("sign", "A3")}
+    assert told(shared) == {
+        ("citizen", None),
+        ("unit", "A3"),
+        ("contact", "A3"),
+        ("unit", "A7"),
+        ("sign", "A7"),
+    }
+    assert [each["clock"] for each in shared if not each["clause"]] == []
+
+
 async def test_a_unit_acts_on_its_own_tickets_only(hub: Client, client: Client) -> None:
     made = await registered(hub)
     await act(hub, made["id"], "assign", 1, unit_code="A3")
@@ -326,6 +353,7 @@ async def test_a_deadline_from_above_that_is_over_is_taken_and_explained(
 
     shown = (await hub.get(f"/hotline/v1/tickets/{made['id']}/deadlines")).json()
 
-    assert [datetime.fromisoformat(each["due_at"]) for each in shown] == [
+    citizen = [each for each in shown if each["clock"] == "citizen"]
+    assert [datetime.fromisoformat(each["due_at"]) for each in citizen] == [
         clock.now - timedelta(days=30)
     ]

@@ -43,7 +43,7 @@ from tongban_hotline_dispatch.domain.guard import COMPLAINANT
 from tongban_hotline_dispatch.domain.intake import HasChildren, TooLateToReopen
 from tongban_hotline_dispatch.domain.moves import Act, IllegalMove, Status
 from tongban_hotline_dispatch.domain.process import UnknownReason
-from tongban_hotline_dispatch.domain.ticket import Ticket
+from tongban_hotline_dispatch.domain.ticket import OF_TICKET, Ticket
 from tongban_hotline_dispatch.operations import citizens
 from tongban_hotline_dispatch.operations.citizens import Citizen, Numbers
 from tongban_hotline_dispatch.operations.ratings import RatingKeys
@@ -156,7 +156,7 @@ async def deadlines(
     years = await queries.imported_years(reads)
     no_store(response)
     return [
-        DeadlineView.of(clock, term, term.explain(calendar, years))
+        DeadlineView.of(ticket, (clock, OF_TICKET), term, term.explain(calendar, years))
         for clock, term in clocks_of(ticket)
     ]
 

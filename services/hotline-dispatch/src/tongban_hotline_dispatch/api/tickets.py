@@ -297,12 +297,13 @@ async def history(
 async def deadlines(
     ticket_id: TicketId, reads: Reads, kit: Parts, who: Principal = require("ticket:read")
 ) -> list[DeadlineView]:
+    """The citizen's clock and each unit's, running or stopped, and every other one that runs."""
     ticket = await queries.one(reads, ticket_id, seen_by=viewer_of(who))
     calendar = await kit.calendars.current()
     imported = await queries.imported_years(reads)
     return [
-        DeadlineView.of(clock, term, term.explain(calendar, imported))
-        for clock, term in ticket.terms.items()
+        DeadlineView.of(ticket, clock, term, term.explain(calendar, imported))
+        for clock, term in ticket.shown_terms()
     ]
 
 

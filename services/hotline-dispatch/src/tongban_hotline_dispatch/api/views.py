@@ -3,7 +3,7 @@
 from datetime import datetime
 from uuid import UUID
 
-from pydantic import AwareDatetime, BaseModel
+from pydantic import AwareDatetime, BaseModel, Field
 
 from tongban_common.privacy import mask_text
 from tongban_common.working_days import SHANGHAI, Explanation
@@ -13,7 +13,7 @@ from tongban_hotline_dispatch.domain.assignment import AskKind, Assignment, Cloc
 from tongban_hotline_dispatch.domain.deadlines import Term
 from tongban_hotline_dispatch.domain.elements import Details
 from tongban_hotline_dispatch.domain.moves import Act, State, Status
-from tongban_hotline_dispatch.domain.ticket import Ticket
+from tongban_hotline_dispatch.domain.ticket import OF_TICKET, Running, Ticket
 
 
 class TicketView(BaseModel):
@@ -246,6 +246,8 @@ class DayView(BaseModel):
 
 class DeadlineView(BaseModel):
     clock: Clock
+    unit_code: str | None = Field(default=None, description="承办单位；工单本身的期限没有")
+    is_running: bool = Field(default=True, description="是否正在计时")
     rule: str
     clause: str
     start_at: AwareDatetime
@@ -256,9 +258,12 @@ class DeadlineView(BaseModel):
     days: list[DayView]
 
     @classmethod
-    def of(cls, clock: Clock, term: Term, explained: Explanation) -> "DeadlineView":
+    def of(cls, ticket: Ticket, of: Running, term: Term, explained: Explanation) -> "DeadlineView":
+        clock, no = of
         return cls(
             clock=clock,
+            unit_code=None if no == OF_TICKET else ticket.assignment(no).unit_code,
+            is_running=of in ticket.clocks(),
             rule=explained.rule,
             clause=explained.limit.clause,
             start_at=explained.start,

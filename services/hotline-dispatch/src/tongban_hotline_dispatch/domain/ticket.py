@@ -151,6 +151,18 @@ class Ticket:
         clocks = {Clock.UNIT: self.reply_term, Clock.CITIZEN: self.citizen_term}
         return {clock: term for clock, term in clocks.items() if term is not None}
 
+    def shown_terms(self) -> Iterator[tuple[Running, Term]]:
+        """What is explained of it: the citizen's clock and each unit's, running or stopped, then
+        every other one that runs."""
+        if self.citizen_term is not None:
+            yield (Clock.CITIZEN, OF_TICKET), self.citizen_term
+        for each in self.assignments:
+            if each.is_live:
+                yield (Clock.UNIT, each.no), each.reply_term
+        for (clock, no), term in self.clocks().items():
+            if clock not in {Clock.CITIZEN, Clock.UNIT}:
+                yield (clock, no), term
+
     def clocks(self) -> Mapping[Running, Term]:
         """Every clock that runs now: a function of the state, and of nothing else."""
         return dict(self._running())

@@ -72,9 +72,8 @@ class Happened:
 def clock_lines(
     ticket: Ticket, units: Mapping[str, str], explain: Explain, now: datetime
 ) -> Iterator[ClockLine]:
-    """The two clocks first, running or stopped; then every other one that runs."""
     running = ticket.clocks()
-    for clock, no, term in _terms(ticket):
+    for (clock, no), term in ticket.shown_terms():
         runs = (clock, no) in running
         share = None if no == OF_TICKET else ticket.assignment(no)
         answered = ticket.first_replied_at if share is None else share.replied_at
@@ -87,17 +86,6 @@ def clock_lines(
             explained=explain(term),
             policy=term.policy,
         )
-
-
-def _terms(ticket: Ticket) -> Iterator[tuple[Clock, int, Term]]:
-    if ticket.citizen_term is not None:
-        yield Clock.CITIZEN, OF_TICKET, ticket.citizen_term
-    for each in ticket.assignments:
-        if each.is_live:
-            yield Clock.UNIT, each.no, each.reply_term
-    for (clock, no), term in ticket.clocks().items():
-        if clock not in {Clock.CITIZEN, Clock.UNIT}:
-            yield clock, no, term
 
 
 def _outcome(ticket: Ticket, term: Term, answered: datetime | None) -> tuple[str, str]:
