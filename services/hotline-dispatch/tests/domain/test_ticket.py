@@ -1,6 +1,6 @@
 from collections.abc import Callable
 from dataclasses import replace
-from datetime import datetime, timedelta
+from datetime import date, datetime, timedelta
 from typing import Any
 
 import pytest
@@ -285,6 +285,21 @@ def test_a_return_needs_basis_citation_and_a_unit_and_comes_within_its_limit() -
     assert asked(signed(), AskKind.RETURN, in_time).status is Status.RETURN_REVIEW
     with pytest.raises(TooLateToAsk, match="退单"):
         asked(signed(), AskKind.RETURN, in_time + INSTANT)
+
+
+def test_the_limit_of_a_return_stands_still_with_a_suspension_and_moves_with_a_notice() -> None:
+    held = decided(asked(signed(), AskKind.SUSPENSION, NOW), AskKind.SUSPENSION, NOW, granted=True)
+    resumed = asking.resume(held, RULES, later(7))  # Monday the 28th, six working days later
+    assert asked(resumed, AskKind.RETURN, later(7)).status is Status.RETURN_REVIEW
+
+    year = RULES.calendar.in_force(2026)
+    off = {**year.days_off, date(2026, 9, 22): "测试假日"}
+    moved = RULES.calendar.with_year(replace(year, version=2, days_off=off))
+    request = Request(kind=AskKind.RETURN, by="u", grounds=GROUNDS[AskKind.RETURN])
+    with pytest.raises(TooLateToAsk):
+        asking.ask(signed(), "A3", request, RULES, later(2))
+    late = asking.ask(signed(), "A3", request, replace(RULES, calendar=moved), later(2))
+    assert late.status is Status.RETURN_REVIEW
 
 
 def test_an_extension_is_asked_before_expiry_and_explains_itself() -> None:

@@ -183,6 +183,8 @@ def _check_return(case: _Case) -> None:
         raise NotAllowed("协办单位有异议的，由主办单位提出")
     if share.is_forced:
         raise ForcedAssignment("指定承办的工单不得退单：潍坊市条例第二十二条")
+    # No timer watches it: by the calendar as it is known now.
+    term = replace(term, due_at=term.due_under(case.rules.calendar))
     if term.has_run_out(at=case.at):
         raise TooLateToAsk(f"已超过退单时限：{term.limit.clause}", due=term.due_at.isoformat())
 
@@ -329,5 +331,6 @@ def _paused(share: Assignment, pause: Pause, rules: Rules) -> Assignment:
         share,
         reply_term=rules.paused(share.reply_term, pause),
         sign_term=rules.paused(share.sign_term, pause),
+        return_term=rules.paused(share.return_term, pause),
         contact_term=None if contact is None else rules.paused(contact, pause),
     )
