@@ -16,6 +16,7 @@ from tongban_common.working_days import CalendarYear, parse_year
 from tongban_hotline_dispatch.domain.appeal import AppealType, Urgency
 from tongban_hotline_dispatch.domain.guard import Viewer
 from tongban_hotline_dispatch.domain.moves import Act, Status
+from tongban_hotline_dispatch.domain.particulars import ComplainantKind, Flag
 from tongban_hotline_dispatch.domain.ticket import Ticket
 from tongban_hotline_dispatch.store import (
     TicketNotFound,
@@ -25,6 +26,7 @@ from tongban_hotline_dispatch.store import (
     unit,
 )
 from tongban_hotline_dispatch.store.complainants import opened
+from tongban_hotline_dispatch.store.details import is_flagged, is_in_region, ticket_detail
 from tongban_hotline_dispatch.store.guard import visible_to
 from tongban_hotline_dispatch.store.tickets import SHOWN_TITLE, shares_of, ticket_of
 
@@ -35,6 +37,8 @@ class Filters:
     status: Status | None = None
     unit_code: str | None = None
     is_overdue: bool | None = None  # open and past its due moment, or answered after it
+    flag: Flag | None = None
+    region_code: str | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -57,6 +61,9 @@ class TicketLine:
     replied_at: datetime | None
     hides_identity: bool
     version: int
+    flags: tuple[Flag, ...]
+    region_code: str | None
+    complainant_kind: ComplainantKind | None
 
     @property
     def key(self) -> list[str]:
@@ -113,7 +120,14 @@ _LINE = select(
     ticket.c.replied_at,
     ticket.c.hides_identity,
     ticket.c.version,
-).select_from(ticket.outerjoin(unit, unit.c.code == ticket.c.unit_code))
+    ticket_detail.c.flags,
+    ticket_detail.c.region_code,
+    ticket_detail.c.complainant_kind,
+).select_from(
+    ticket.outerjoin(unit, unit.c.code == ticket.c.unit_code).outerjoin(
+        ticket_detail, ticket_detail.c.ticket_id == ticket.c.id
+    )
+)
 
 
 async def tickets(
@@ -133,6 +147,10 @@ async def tickets(
             "coalesce(coalesce(ticket.replied_at, :now) <= ticket.reply_due_at, true)"
         ).bindparams(now=now)
         statement = statement.where(late if filters.is_overdue else on_time)
+    if filters.flag is not None:
+        statement = statement.where(is_flagged(ticket.c.id, filters.flag))
+    if filters.region_code is not None:
+        statement = statement.where(is_in_region(ticket.c.id, filters.region_code))
     if page.after is not None:
         at, ticket_id = page.after
         statement = statement.where(tuple_(*order) < (datetime.fromisoformat(at), UUID(ticket_id)))
@@ -229,4 +247,7 @@ def _line(row: Any) -> TicketLine:
         replied_at=row.replied_at,
         hides_identity=row.hides_identity,
         version=row.version,
+        flags=tuple(Flag(each) for each in row.flags or ()),
+        region_code=row.region_code,
+        complainant_kind=row.complainant_kind and ComplainantKind(row.complainant_kind),
     )

@@ -13,6 +13,7 @@ from tongban_hotline_dispatch.domain.assignment import AskKind, Assignment, Cloc
 from tongban_hotline_dispatch.domain.deadlines import Term
 from tongban_hotline_dispatch.domain.elements import Details
 from tongban_hotline_dispatch.domain.moves import Act, State, Status
+from tongban_hotline_dispatch.domain.particulars import ComplainantKind, Flag
 from tongban_hotline_dispatch.domain.ticket import Ticket
 
 
@@ -174,19 +175,34 @@ class HistoryView(BaseModel):
 
 
 class DetailsView(BaseModel):
-    """What the appeal says besides its words."""
+    """What the appeal says besides its words, as whoever looks may see it."""
 
     target_name: str | None
     occurred_at: AwareDatetime | None
     demand: str | None
+    complainant_kind: ComplainantKind | None
+    enterprise_name: str | None
+    call_id: str | None
+    recording_ref: str | None
+    region_code: str | None
+    lng: float | None
+    lat: float | None
+    flags: list[Flag]
 
     @classmethod
-    def of(cls, details: Details) -> "DetailsView":
-        target, demand = details.target_name, details.demand
+    def of(cls, shown: Details) -> "DetailsView":
         return cls(
-            target_name=None if target is None else mask_text(target),
-            occurred_at=_local(details.occurred_at),
-            demand=None if demand is None else mask_text(demand),
+            target_name=shown.target_name,
+            occurred_at=_local(shown.occurred_at),
+            demand=shown.demand,
+            complainant_kind=shown.complainant_kind,
+            enterprise_name=shown.enterprise_name,
+            call_id=shown.call_id,
+            recording_ref=shown.recording_ref,
+            region_code=shown.region_code,
+            lng=None if shown.place is None else float(shown.place.lng),
+            lat=None if shown.place is None else float(shown.place.lat),
+            flags=sorted(shown.flags),
         )
 
 
@@ -211,6 +227,8 @@ class LineView(BaseModel):
     is_overdue: bool
     is_near_due: bool
     version: int
+    flags: list[Flag]
+    region_code: str | None
 
     @classmethod
     def of(cls, line: queries.TicketLine, *, now: datetime) -> "LineView":
@@ -229,6 +247,8 @@ class LineView(BaseModel):
             is_overdue=line.is_overdue(now),
             is_near_due=line.is_near_due(now),
             version=line.version,
+            flags=sorted(line.flags),
+            region_code=line.region_code,
         )
 
 

@@ -5,12 +5,14 @@ waits for them (要素不全，等待补充); a contact must exist then, too.
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from enum import StrEnum
 
 from tongban_common.errors import RuleViolation
+from tongban_common.privacy import mask_name, mask_text
 from tongban_hotline_dispatch.domain.appeal import Appeal, AppealType, Channel
+from tongban_hotline_dispatch.domain.particulars import ComplainantKind, Coordinates, Flag
 
 
 class ElementsMissing(RuleViolation):
@@ -56,10 +58,40 @@ class Details:
     target_name: str | None = None  # 被反映对象: who or what is complained of
     occurred_at: datetime | None = None
     demand: str | None = None
+    complainant_kind: ComplainantKind | None = None
+    enterprise_name: str | None = None
+    call_id: str | None = None  # 通话编号
+    recording_ref: str | None = None  # 录音的引用, never the recording
+    region_code: str | None = None
+    place: Coordinates | None = None
+    flags: frozenset[Flag] = frozenset()
 
     @property
     def is_empty(self) -> bool:
-        return not (self.target_name or self.occurred_at or self.demand)
+        return self == Details()
+
+    @property
+    def words(self) -> tuple[str, ...]:
+        """All that says in words what the matter is about or whose it is."""
+        place = None if self.place is None else str(self.place)
+        told = (self.target_name, self.demand, self.enterprise_name, place)
+        return tuple(each for each in told if each)
+
+    def shown(self, *, unit: str | None, hides_identity: bool) -> "Details":
+        """What people see: masked, the place to about a kilometre; of somebody who hides, units see
+        nothing that says who or where, and the call's own record is the hotline's alone."""
+        is_kept = unit is not None and hides_identity
+        name, place = self.enterprise_name, self.place
+        return replace(
+            self,
+            target_name=None if self.target_name is None else mask_text(self.target_name),
+            demand=None if self.demand is None else mask_text(self.demand),
+            complainant_kind=None if is_kept else self.complainant_kind,
+            enterprise_name=None if is_kept or name is None else mask_name(name),
+            call_id=None if unit is not None else self.call_id,
+            recording_ref=None if unit is not None else self.recording_ref,
+            place=None if is_kept or place is None else place.coarse(),
+        )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -21,6 +21,7 @@ from tongban_hotline_dispatch.domain.assignment import Assignment
 from tongban_hotline_dispatch.domain.attachments import GROUP_NAMES, FileGroup
 from tongban_hotline_dispatch.domain.identity import OF_A_TICKET, SEEN_NAMES
 from tongban_hotline_dispatch.domain.moves import STATUS_NAMES, IllegalMove
+from tongban_hotline_dispatch.domain.particulars import FLAG_NAMES, KIND_NAMES
 from tongban_hotline_dispatch.domain.ticket import NotYourTicket, Ticket
 from tongban_hotline_dispatch.operations import Rules, Step, acts_for, attachments, viewer_of
 from tongban_hotline_dispatch.operations.attachments import Upload, is_kept_back
@@ -221,7 +222,11 @@ async def _context(
         "share": seen.share,
         "units": units,
         "person": await queries.person(reads, ticket, Sealer(look.kit.secret), seen_by=unit),
-        "details": await details_of(reads, ticket.id, Sealer(look.kit.secret)),
+        "details": (await details_of(reads, ticket.id, sealer)).shown(
+            unit=unit, hides_identity=ticket.hides_identity
+        ),
+        "kind_names": KIND_NAMES,
+        "flag_names": FLAG_NAMES,
         "supervisions": await _supervisions(reads, look, rules),
         "in_hand": await in_hand(reads, ticket, look.who, look.now, sealer=sealer),
         "rounds": await rounds(reads, ticket.id),

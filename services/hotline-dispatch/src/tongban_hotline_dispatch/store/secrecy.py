@@ -75,7 +75,7 @@ class Secrecy:
         reads = self._tx.connection
         given = await details_of(reads, ticket_id, self._sealer)
         await reads.execute(delete(ticket_detail).where(ticket_detail.c.ticket_id == ticket_id))
-        return [each for each in (given.target_name, given.demand) if each]
+        return list(given.words)
 
     async def _guards(self, ticket_id: UUID) -> list[str]:
         """回避、被诉单位: the words of the record; a code of the rules stays."""

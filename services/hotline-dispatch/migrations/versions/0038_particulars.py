@@ -1,0 +1,28 @@
+"""For whom somebody speaks, which call it was, where exactly it is, what drives supervision."""
+
+from alembic import op
+
+revision = "0038"
+down_revision = "0045"
+
+COLUMNS = (
+    "complainant_kind TEXT",
+    "enterprise_name BYTEA",
+    "call_id TEXT",
+    "recording_ref TEXT",
+    "region_code TEXT",
+    "place BYTEA",
+    "flags TEXT[]",
+)
+
+
+def upgrade() -> None:
+    for column in COLUMNS:
+        op.execute(f"ALTER TABLE ticket_detail ADD COLUMN {column}")
+    op.execute("CREATE INDEX ix_ticket_detail_flags ON ticket_detail USING gin (flags)")
+
+
+def downgrade() -> None:
+    op.execute("DROP INDEX ix_ticket_detail_flags")
+    for column in reversed(COLUMNS):
+        op.execute(f"ALTER TABLE ticket_detail DROP COLUMN {column.split()[0]}")
