@@ -47,6 +47,7 @@ from tongban_hotline_dispatch.domain.citizens import TooManyTries
 from tongban_hotline_dispatch.domain.closing import CallbackDue
 from tongban_hotline_dispatch.domain.elements import Elements, ElementsMissing
 from tongban_hotline_dispatch.domain.guard import COMPLAINANT, AccusedUnit, Recused
+from tongban_hotline_dispatch.domain.handling import NotAssignable
 from tongban_hotline_dispatch.domain.importing import PHONE
 from tongban_hotline_dispatch.domain.intake import StrangeDeadline
 from tongban_hotline_dispatch.domain.matters import MatterNotInForce
@@ -307,7 +308,7 @@ async def deadlines(
 @router.post(
     "/{ticket_id}/assign",
     summary="派单",
-    responses=refusals(*MOVE_REFUSALS, UnitNotFound, AccusedUnit),
+    responses=refusals(*MOVE_REFUSALS, UnitNotFound, AccusedUnit, NotAssignable),
 )
 async def assign(
     ticket_id: TicketId,

@@ -130,6 +130,14 @@ class Asked:
         )
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AtOnce:
+    """登记即办结: how a type that is no matter to handle ends as it is registered."""
+
+    disposition: str | None = None  # 引导情形
+    answer: str | None = None  # 直接答复
+
+
 Given = Mapping[Element, object]
 
 
