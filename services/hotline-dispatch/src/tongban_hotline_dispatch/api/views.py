@@ -3,7 +3,7 @@
 from datetime import datetime
 from uuid import UUID
 
-from pydantic import AwareDatetime, BaseModel
+from pydantic import AwareDatetime, BaseModel, Field
 
 from tongban_common.privacy import mask_text
 from tongban_common.working_days import SHANGHAI, Explanation
@@ -98,6 +98,8 @@ class AskView(BaseModel):
     is_granted: bool | None
     decided_at: AwareDatetime | None
     note: str | None
+    signed_off_by: str | None = Field(description="审签人的账号")
+    signed_off_at: AwareDatetime | None
 
 
 class AssignmentView(BaseModel):
@@ -117,10 +119,13 @@ class AssignmentView(BaseModel):
     replied_at: AwareDatetime | None
     was_late: bool
     extensions: int
+    reply_signed_off_by: str | None = Field(description="答复审签人的账号")
+    reply_signed_off_at: AwareDatetime | None
     asks: list[AskView]
 
     @classmethod
     def of(cls, share: Assignment) -> "AssignmentView":
+        signed = None if share.reply is None else share.reply.signed_off
         return cls(
             no=share.no,
             unit_code=share.unit_code,
@@ -136,6 +141,8 @@ class AssignmentView(BaseModel):
             replied_at=_local(share.replied_at),
             was_late=share.was_late,
             extensions=share.extensions,
+            reply_signed_off_by=signed and signed.by,
+            reply_signed_off_at=None if signed is None else _local(signed.at),
             asks=[
                 AskView(
                     kind=ask.kind,
@@ -148,6 +155,8 @@ class AssignmentView(BaseModel):
                     is_granted=ask.is_granted,
                     decided_at=_local(ask.decided_at),
                     note=None if ask.note is None else mask_text(ask.note),
+                    signed_off_by=ask.signed_off and ask.signed_off.by,
+                    signed_off_at=_local(ask.signed_off.at) if ask.signed_off else None,
                 )
                 for ask in share.asks
             ],

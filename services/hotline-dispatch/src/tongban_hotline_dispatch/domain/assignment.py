@@ -72,6 +72,15 @@ class Ask:
     decided_at: datetime | None = None
     decided_by: str | None = None  # None: nobody did in time
     note: str | None = None
+    signed_off: "SignOff | None" = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SignOff:
+    """分管领导审签 (hotline.md 3.3, rows 7 and 14): by somebody else than who wrote it."""
+
+    by: str  # the subject of a token, never a name
+    at: datetime
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -83,6 +92,7 @@ class Reply:
     citations: tuple[str, ...] = ()  # 政策文号
     evidence: tuple[str, ...] = ()  # references of what was handed in
     is_resolved: bool = True
+    signed_off: SignOff | None = None
 
     @classmethod
     def of(cls, text: str) -> "Reply":

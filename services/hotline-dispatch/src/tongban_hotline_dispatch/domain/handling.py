@@ -102,6 +102,7 @@ def delegate(ticket: Ticket, unit: str | None, to: ToUnit, rules: Rules, at: dat
 def reply(ticket: Ticket, unit: str | None, answer: Reply, rules: Rules, at: datetime) -> Ticket:
     """答复: stops the unit's clock, and the first one the citizen's; a co-unit's is the lead's."""
     share = ticket.share_of(unit)
+    rules.process.check_signed("reply", is_signed=answer.signed_off is not None)
     is_lead = share.role is Role.LEAD
     act = Act.REPLY if is_lead else Act.CO_REPLY
     if is_lead:

@@ -48,7 +48,9 @@ assignment = Table(
     Column("asks", _JSON, nullable=False),
     Column("asking", Text),  # the kind of the ask that waits for a decision
     Column("warn_at", _MOMENT),  # of reply_term, as due_at
+    Column("draft", _JSON),  # 待审签, see store/sign_offs.py
 )
+Index("ix_assignment_draft", assignment.c.unit_code, postgresql_where=text("draft IS NOT NULL"))
 Index("ix_assignment_unit", assignment.c.unit_code, assignment.c.due_at, assignment.c.ticket_id)
 Index("ix_assignment_asking", assignment.c.asking, postgresql_where=text("asking IS NOT NULL"))
 

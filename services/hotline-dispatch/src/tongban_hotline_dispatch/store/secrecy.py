@@ -34,7 +34,7 @@ from tongban_hotline_dispatch.store.upstream import upstream_report
 _FREE = frozenset({"reason", "citation", "measures", "note", "internal", "public", "text"})
 # Columns of texts and documents, by table; each table has a column `ticket_id`.
 _WORDS: Mapping[Table, tuple[str, ...]] = {
-    assignment: ("reply", "asks"),
+    assignment: ("reply", "asks", "draft"),
     routing_decision: ("title", "content"),
     callback_task: ("note",),
     reappraisal: ("words", "evidence", "county", "city"),
