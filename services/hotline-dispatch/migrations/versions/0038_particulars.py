@@ -1,5 +1,5 @@
 """For whom somebody speaks, which call it was, where exactly it is, what drives supervision; what
-waits for a leader's sign-off."""
+waits for a leader's sign-off; how the first contact was made."""
 
 from alembic import op
 
@@ -21,6 +21,8 @@ def upgrade() -> None:
     for column in COLUMNS:
         op.execute(f"ALTER TABLE ticket_detail ADD COLUMN {column}")
     op.execute("CREATE INDEX ix_ticket_detail_flags ON ticket_detail USING gin (flags)")
+    op.execute("ALTER TABLE assignment ADD COLUMN contact_way TEXT")
+    op.execute("ALTER TABLE assignment ADD COLUMN contact_number BYTEA")
     op.execute("ALTER TABLE assignment ADD COLUMN draft JSONB")
     op.execute("CREATE INDEX ix_assignment_draft ON assignment (unit_code) WHERE draft IS NOT NULL")
 
@@ -28,6 +30,8 @@ def upgrade() -> None:
 def downgrade() -> None:
     op.execute("DROP INDEX ix_assignment_draft")
     op.execute("ALTER TABLE assignment DROP COLUMN draft")
+    op.execute("ALTER TABLE assignment DROP COLUMN contact_number")
+    op.execute("ALTER TABLE assignment DROP COLUMN contact_way")
     op.execute("DROP INDEX ix_ticket_detail_flags")
     for column in reversed(COLUMNS):
         op.execute(f"ALTER TABLE ticket_detail DROP COLUMN {column.split()[0]}")

@@ -59,6 +59,7 @@ from tongban_hotline_dispatch.operations import Rules, Step, acts_for, citizens,
 from tongban_hotline_dispatch.store import Complainant, TicketNotFound, UnitNotFound
 from tongban_hotline_dispatch.store.counter import COUNTER
 from tongban_hotline_dispatch.store.details import details_of
+from tongban_hotline_dispatch.store.first_contacts import contacts_of
 from tongban_hotline_dispatch.store.tickets import AlreadyTakenIn
 
 router = Router(prefix="/hotline/v1/tickets", tags=["工单"])
@@ -273,6 +274,8 @@ async def read(
     ticket = await queries.one(reads, ticket_id, seen_by=viewer)
     person = await queries.person(reads, ticket, Sealer(kit.secret), seen_by=viewer.unit)
     details = await details_of(reads, ticket_id, Sealer(kit.secret))
+    is_kept = viewer.unit is not None and ticket.hides_identity
+    made = await contacts_of(reads, ticket_id, Sealer(kit.secret), is_kept=is_kept)
     tag(response, ticket.version)
     return TicketDetailView(
         **TicketView.of(ticket, now=now).model_dump(),
@@ -280,7 +283,7 @@ async def read(
         details=DetailsView.of(
             details.shown(unit=viewer.unit, hides_identity=ticket.hides_identity)
         ),
-        assignments=[AssignmentView.of(each) for each in ticket.assignments],
+        assignments=[AssignmentView.of(each, made.get(each.no)) for each in ticket.assignments],
     )
 
 

@@ -9,12 +9,13 @@ from tongban_common.privacy import mask_text
 from tongban_common.working_days import SHANGHAI, Explanation
 from tongban_hotline_dispatch import queries
 from tongban_hotline_dispatch.domain.appeal import AppealType, Channel, Urgency
-from tongban_hotline_dispatch.domain.assignment import AskKind, Assignment, Clock, Role
+from tongban_hotline_dispatch.domain.assignment import AskKind, Assignment, Clock, ContactWay, Role
 from tongban_hotline_dispatch.domain.deadlines import Term
 from tongban_hotline_dispatch.domain.elements import Details
 from tongban_hotline_dispatch.domain.moves import Act, State, Status
 from tongban_hotline_dispatch.domain.particulars import ComplainantKind, Flag
 from tongban_hotline_dispatch.domain.ticket import Ticket
+from tongban_hotline_dispatch.store.first_contacts import FirstContact
 
 
 class TicketView(BaseModel):
@@ -116,6 +117,8 @@ class AssignmentView(BaseModel):
     reply_due: AwareDatetime
     signed_at: AwareDatetime | None
     contacted_at: AwareDatetime | None
+    contact_way: ContactWay | None = Field(description="先行联系的方式")
+    contact_number: str | None = Field(description="脱敏；没有的，为登记的号码")
     replied_at: AwareDatetime | None
     was_late: bool
     extensions: int
@@ -124,7 +127,7 @@ class AssignmentView(BaseModel):
     asks: list[AskView]
 
     @classmethod
-    def of(cls, share: Assignment) -> "AssignmentView":
+    def of(cls, share: Assignment, contact: FirstContact | None = None) -> "AssignmentView":
         signed = None if share.reply is None else share.reply.signed_off
         return cls(
             no=share.no,
@@ -138,6 +141,8 @@ class AssignmentView(BaseModel):
             reply_due=share.reply_term.due_at.astimezone(SHANGHAI),
             signed_at=_local(share.signed_at),
             contacted_at=_local(share.contacted_at),
+            contact_way=contact and contact.way,
+            contact_number=contact and contact.masked_number,
             replied_at=_local(share.replied_at),
             was_late=share.was_late,
             extensions=share.extensions,

@@ -51,6 +51,25 @@ class Role(StrEnum):
     WHISTLE = "whistle"  # 吹哨报到
 
 
+class ContactWay(StrEnum):
+    """先行联系的方式."""
+
+    PHONE = "phone"
+    SMS = "sms"
+    VISIT = "visit"
+    ONLINE = "online"
+    OTHER = "other"
+
+
+CONTACT_WAY_NAMES: Mapping[ContactWay, str] = {
+    ContactWay.PHONE: "电话",
+    ContactWay.SMS: "短信",
+    ContactWay.VISIT: "上门、当面",
+    ContactWay.ONLINE: "网络",
+    ContactWay.OTHER: "其他",
+}
+
+
 class AskKind(StrEnum):
     RETURN = "return"  # 退单
     EXTENSION = "extension"  # 延期

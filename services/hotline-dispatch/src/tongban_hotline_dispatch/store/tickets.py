@@ -188,8 +188,9 @@ _CHANGE = (
     .where(ticket.c.id == bindparam("ticket_id"))
     .values(_bound(*(each for each in ticket.c if each.name not in _FIXED)))
 )
-# A draft that waits for its sign-off is no part of the share: see store/sign_offs.py.
-_OF_SHARE = [each for each in assignment.c if each is not assignment.c.draft]
+# Kept with a share and by others: store/sign_offs.py, store/first_contacts.py.
+_BESIDE = {"draft", "contact_way", "contact_number"}
+_OF_SHARE = [each for each in assignment.c if each.name not in _BESIDE]
 _KEEP = insert_or_not(assignment).from_select(
     [each.name for each in _OF_SHARE],
     # By name: this process goes on when a migration adds a column.
