@@ -1,7 +1,7 @@
 """Read models of the hotline for GET: no locks, no moves."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
 from uuid import UUID
@@ -11,9 +11,10 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from tongban_common.calendars import calendar_year
 from tongban_common.http import PageRequest
-from tongban_common.privacy import Sealer, mask_name, mask_phone
+from tongban_common.privacy import Sealer, mask_name, mask_phone, mask_text
 from tongban_common.working_days import CalendarYear, parse_year
 from tongban_hotline_dispatch.domain.appeal import AppealType, Urgency
+from tongban_hotline_dispatch.domain.elements import Details
 from tongban_hotline_dispatch.domain.guard import Viewer
 from tongban_hotline_dispatch.domain.moves import Act, Status
 from tongban_hotline_dispatch.domain.particulars import ComplainantKind, Flag
@@ -26,7 +27,12 @@ from tongban_hotline_dispatch.store import (
     unit,
 )
 from tongban_hotline_dispatch.store.complainants import opened
-from tongban_hotline_dispatch.store.details import is_flagged, is_in_region, ticket_detail
+from tongban_hotline_dispatch.store.details import (
+    details_of,
+    is_flagged,
+    is_in_region,
+    ticket_detail,
+)
 from tongban_hotline_dispatch.store.guard import visible_to
 from tongban_hotline_dispatch.store.tickets import SHOWN_TITLE, shares_of, ticket_of
 
@@ -212,6 +218,26 @@ async def person(
         name=None if found.name is None else mask_name(found.name),
         phone=None if found.phone is None else mask_phone(found.phone),
         is_hidden=of.hides_identity,
+    )
+
+
+async def details(
+    reads: AsyncConnection, of: Ticket, sealer: Sealer, *, seen_by: str | None
+) -> Details:
+    """What people see: masked, the place to about a kilometre; of somebody who hides, units see
+    nothing that says who or where, and the call's own record is the hotline's alone."""
+    found = await details_of(reads, of.id, sealer)
+    is_kept = seen_by is not None and of.hides_identity
+    name, place = found.enterprise_name, found.place
+    return replace(
+        found,
+        target_name=None if found.target_name is None else mask_text(found.target_name),
+        demand=None if found.demand is None else mask_text(found.demand),
+        complainant_kind=None if is_kept else found.complainant_kind,
+        enterprise_name=None if is_kept or name is None else mask_name(name),
+        call_id=None if seen_by is not None else found.call_id,
+        recording_ref=None if seen_by is not None else found.recording_ref,
+        place=None if is_kept or place is None else place.coarse(),
     )
 
 

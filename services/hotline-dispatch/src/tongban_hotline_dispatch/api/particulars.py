@@ -1,10 +1,19 @@
-"""What an appeal says besides its words, as every way in sends it."""
+"""Who brings an appeal, and what it says besides its words, as every way in sends it."""
 
 from pydantic import AwareDatetime, Field, model_validator
 
 from tongban_common.bodies import Body
 from tongban_hotline_dispatch.domain.elements import Details
+from tongban_hotline_dispatch.domain.importing import PHONE
 from tongban_hotline_dispatch.domain.particulars import ComplainantKind, Coordinates, Flag
+
+
+class PersonRequest(Body):
+    """诉求人. Stored under seal and shown masked."""
+
+    name: str | None = Field(default=None, max_length=100)
+    phone: str | None = Field(default=None, pattern=PHONE)
+    address: str | None = Field(default=None, max_length=300)
 
 
 class ParticularsRequest(Body):

@@ -26,7 +26,7 @@ from tongban_common.privacy import Sealer
 from tongban_common.service import Parts
 from tongban_common.working_days import SHANGHAI
 from tongban_hotline_dispatch import operations, queries
-from tongban_hotline_dispatch.api.particulars import ParticularsRequest
+from tongban_hotline_dispatch.api.particulars import ParticularsRequest, PersonRequest
 from tongban_hotline_dispatch.api.views import (
     AssignmentView,
     DeadlineView,
@@ -48,7 +48,6 @@ from tongban_hotline_dispatch.domain.closing import CallbackDue
 from tongban_hotline_dispatch.domain.elements import Elements, ElementsMissing
 from tongban_hotline_dispatch.domain.guard import COMPLAINANT, AccusedUnit, Recused
 from tongban_hotline_dispatch.domain.handling import NotAssignable
-from tongban_hotline_dispatch.domain.importing import PHONE
 from tongban_hotline_dispatch.domain.intake import StrangeDeadline
 from tongban_hotline_dispatch.domain.matters import MatterNotInForce
 from tongban_hotline_dispatch.domain.moves import IllegalMove, Status
@@ -58,7 +57,6 @@ from tongban_hotline_dispatch.domain.ticket import NotYourTicket
 from tongban_hotline_dispatch.operations import Rules, Step, acts_for, citizens, viewer_of
 from tongban_hotline_dispatch.store import Complainant, TicketNotFound, UnitNotFound
 from tongban_hotline_dispatch.store.counter import COUNTER
-from tongban_hotline_dispatch.store.details import details_of
 from tongban_hotline_dispatch.store.first_contacts import contacts_of
 from tongban_hotline_dispatch.store.tickets import AlreadyTakenIn
 
@@ -90,14 +88,6 @@ async def _elements_in_force(kit: Parts, now: Now) -> Elements:
 
 
 ElementsInForce = Annotated[Elements, Depends(_elements_in_force)]
-
-
-class PersonRequest(Body):
-    """诉求人. Stored under seal and shown masked."""
-
-    name: str | None = Field(default=None, max_length=100)
-    phone: str | None = Field(default=None, pattern=PHONE)
-    address: str | None = Field(default=None, max_length=300)
 
 
 class RegisterRequest(ParticularsRequest):
@@ -273,16 +263,14 @@ async def read(
     viewer = viewer_of(who)
     ticket = await queries.one(reads, ticket_id, seen_by=viewer)
     person = await queries.person(reads, ticket, Sealer(kit.secret), seen_by=viewer.unit)
-    details = await details_of(reads, ticket_id, Sealer(kit.secret))
+    details = await queries.details(reads, ticket, Sealer(kit.secret), seen_by=viewer.unit)
     is_kept = viewer.unit is not None and ticket.hides_identity
     made = await contacts_of(reads, ticket_id, Sealer(kit.secret), is_kept=is_kept)
     tag(response, ticket.version)
     return TicketDetailView(
         **TicketView.of(ticket, now=now).model_dump(),
         person=PersonView.of(person),
-        details=DetailsView.of(
-            details.shown(unit=viewer.unit, hides_identity=ticket.hides_identity)
-        ),
+        details=DetailsView.of(details),
         assignments=[AssignmentView.of(each, made.get(each.no)) for each in ticket.assignments],
     )
 

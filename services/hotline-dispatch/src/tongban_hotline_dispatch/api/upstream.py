@@ -13,8 +13,8 @@ from tongban_common.http import Now, Paged, Reads, Router, Tx, no_store, refusal
 from tongban_common.privacy import Sealer, mask_text
 from tongban_common.service import Parts
 from tongban_common.working_days import SHANGHAI
-from tongban_hotline_dispatch.api.particulars import ParticularsRequest
-from tongban_hotline_dispatch.api.tickets import InForce, PersonRequest
+from tongban_hotline_dispatch.api.particulars import ParticularsRequest, PersonRequest
+from tongban_hotline_dispatch.api.tickets import InForce
 from tongban_hotline_dispatch.domain.appeal import Appeal, AppealType, Channel, Urgency
 from tongban_hotline_dispatch.domain.intake import StrangeDeadline
 from tongban_hotline_dispatch.domain.matters import MatterNotInForce

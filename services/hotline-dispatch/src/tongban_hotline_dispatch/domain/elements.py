@@ -5,12 +5,11 @@ waits for them (要素不全，等待补充); a contact must exist then, too.
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
 
 from tongban_common.errors import RuleViolation
-from tongban_common.privacy import mask_name, mask_text
 from tongban_hotline_dispatch.domain.appeal import Appeal, AppealType, Channel
 from tongban_hotline_dispatch.domain.particulars import ComplainantKind, Coordinates, Flag
 
@@ -76,22 +75,6 @@ class Details:
         place = None if self.place is None else str(self.place)
         told = (self.target_name, self.demand, self.enterprise_name, place)
         return tuple(each for each in told if each)
-
-    def shown(self, *, unit: str | None, hides_identity: bool) -> "Details":
-        """What people see: masked, the place to about a kilometre; of somebody who hides, units see
-        nothing that says who or where, and the call's own record is the hotline's alone."""
-        is_kept = unit is not None and hides_identity
-        name, place = self.enterprise_name, self.place
-        return replace(
-            self,
-            target_name=None if self.target_name is None else mask_text(self.target_name),
-            demand=None if self.demand is None else mask_text(self.demand),
-            complainant_kind=None if is_kept else self.complainant_kind,
-            enterprise_name=None if is_kept or name is None else mask_name(name),
-            call_id=None if unit is not None else self.call_id,
-            recording_ref=None if unit is not None else self.recording_ref,
-            place=None if is_kept or place is None else place.coarse(),
-        )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -36,7 +36,6 @@ from tongban_hotline_dispatch.store import TicketNotFound
 from tongban_hotline_dispatch.store import supervision_reads as reading
 from tongban_hotline_dispatch.store.attachments import Attachment, of_ticket
 from tongban_hotline_dispatch.store.callback_reads import rounds
-from tongban_hotline_dispatch.store.details import details_of
 from tongban_hotline_dispatch.store.first_contacts import contacts_of
 from tongban_hotline_dispatch.store.ticket_story import joined, story
 
@@ -223,9 +222,7 @@ async def _context(
         "share": seen.share,
         "units": units,
         "person": await queries.person(reads, ticket, Sealer(look.kit.secret), seen_by=unit),
-        "details": (await details_of(reads, ticket.id, sealer)).shown(
-            unit=unit, hides_identity=ticket.hides_identity
-        ),
+        "details": await queries.details(reads, ticket, sealer, seen_by=unit),
         "kind_names": KIND_NAMES,
         "contacts": await contacts_of(
             reads, ticket.id, sealer, is_kept=ticket.hides_identity and unit is not None

@@ -74,7 +74,7 @@ class TicketDetails:
 
 
 async def details_of(reads: AsyncConnection, ticket_id: UUID, sealer: Sealer) -> Details:
-    """In clear; people see what `Details.shown` leaves of it."""
+    """In clear; people see what `queries.details` leaves of it."""
     found = await reads.execute(select(ticket_detail).where(ticket_detail.c.ticket_id == ticket_id))
     row = found.one_or_none()
     if row is None:
