@@ -44,7 +44,9 @@ def test_bad_rows_are_named_and_the_command_says_that_there_were_some(
     code, output = run("import", str(file))
 
     assert code == 2
-    assert "第3行 未导入：诉求类型不在允许的取值之内" in output
+    assert "第3行 未导入：诉求类型不在允许的取值之内" in output.replace("\n", "").replace(
+        "行 ", "行 "
+    )
     assert "导入1条，已有0条，未导入1条" in output
 
 

@@ -15,7 +15,7 @@ from tongban_hotline_dispatch.store.policies import LIMITS
 from tongban_hotline_dispatch.store.process import PROCESS
 
 PACKAGE = "tongban_hotline_dispatch"
-C, H, S, X, R = AppealType  # 咨询 求助 建议 投诉 举报
+C, H, S, X, R, *_ = AppealType  # 咨询 求助 建议 投诉 举报
 TABLE = {
     "guizhou_default": {(C, "city"): 1, (C, "county"): 2, (H, "city"): 5, (S, "county"): 5}
     | {(X, "city"): 10, (X, "county"): 12, (R, "city"): 10, (R, "county"): 12},

@@ -1,7 +1,7 @@
 """Read models of the hotline for GET: no locks, no moves."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
 from uuid import UUID
@@ -11,11 +11,13 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from tongban_common.calendars import calendar_year
 from tongban_common.http import PageRequest
-from tongban_common.privacy import Sealer, mask_name, mask_phone
+from tongban_common.privacy import Sealer, mask_name, mask_phone, mask_text
 from tongban_common.working_days import CalendarYear, parse_year
 from tongban_hotline_dispatch.domain.appeal import AppealType, Urgency
+from tongban_hotline_dispatch.domain.elements import Details
 from tongban_hotline_dispatch.domain.guard import Viewer
 from tongban_hotline_dispatch.domain.moves import Act, Status
+from tongban_hotline_dispatch.domain.particulars import ComplainantKind, Flag
 from tongban_hotline_dispatch.domain.ticket import Ticket
 from tongban_hotline_dispatch.store import (
     TicketNotFound,
@@ -25,6 +27,12 @@ from tongban_hotline_dispatch.store import (
     unit,
 )
 from tongban_hotline_dispatch.store.complainants import opened
+from tongban_hotline_dispatch.store.details import (
+    details_of,
+    is_flagged,
+    is_in_region,
+    ticket_detail,
+)
 from tongban_hotline_dispatch.store.guard import visible_to
 from tongban_hotline_dispatch.store.tickets import SHOWN_TITLE, shares_of, ticket_of
 
@@ -35,6 +43,8 @@ class Filters:
     status: Status | None = None
     unit_code: str | None = None
     is_overdue: bool | None = None  # open and past its due moment, or answered after it
+    flag: Flag | None = None
+    region_code: str | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -57,6 +67,9 @@ class TicketLine:
     replied_at: datetime | None
     hides_identity: bool
     version: int
+    flags: tuple[Flag, ...]
+    region_code: str | None
+    complainant_kind: ComplainantKind | None
 
     @property
     def key(self) -> list[str]:
@@ -113,7 +126,14 @@ _LINE = select(
     ticket.c.replied_at,
     ticket.c.hides_identity,
     ticket.c.version,
-).select_from(ticket.outerjoin(unit, unit.c.code == ticket.c.unit_code))
+    ticket_detail.c.flags,
+    ticket_detail.c.region_code,
+    ticket_detail.c.complainant_kind,
+).select_from(
+    ticket.outerjoin(unit, unit.c.code == ticket.c.unit_code).outerjoin(
+        ticket_detail, ticket_detail.c.ticket_id == ticket.c.id
+    )
+)
 
 
 async def tickets(
@@ -133,6 +153,10 @@ async def tickets(
             "coalesce(coalesce(ticket.replied_at, :now) <= ticket.reply_due_at, true)"
         ).bindparams(now=now)
         statement = statement.where(late if filters.is_overdue else on_time)
+    if filters.flag is not None:
+        statement = statement.where(is_flagged(ticket.c.id, filters.flag))
+    if filters.region_code is not None:
+        statement = statement.where(is_in_region(ticket.c.id, filters.region_code))
     if page.after is not None:
         at, ticket_id = page.after
         statement = statement.where(tuple_(*order) < (datetime.fromisoformat(at), UUID(ticket_id)))
@@ -197,6 +221,26 @@ async def person(
     )
 
 
+async def details(
+    reads: AsyncConnection, of: Ticket, sealer: Sealer, *, seen_by: str | None
+) -> Details:
+    """What people see: masked, the place to about a kilometre; of somebody who hides, units see
+    nothing that says who or where, and the call's own record is the hotline's alone."""
+    found = await details_of(reads, of.id, sealer)
+    is_kept = seen_by is not None and of.hides_identity
+    name, place = found.enterprise_name, found.place
+    return replace(
+        found,
+        target_name=None if found.target_name is None else mask_text(found.target_name),
+        demand=None if found.demand is None else mask_text(found.demand),
+        complainant_kind=None if is_kept else found.complainant_kind,
+        enterprise_name=None if is_kept or name is None else mask_name(name),
+        call_id=None if seen_by is not None else found.call_id,
+        recording_ref=None if seen_by is not None else found.recording_ref,
+        place=None if is_kept or place is None else place.coarse(),
+    )
+
+
 async def imported_years(reads: AsyncConnection) -> list[CalendarYear]:
     """Every version of every notice imported here: what a settled deadline was counted by."""
     rows = await reads.execute(select(calendar_year.c.body))
@@ -229,4 +273,7 @@ def _line(row: Any) -> TicketLine:
         replied_at=row.replied_at,
         hides_identity=row.hides_identity,
         version=row.version,
+        flags=tuple(Flag(each) for each in row.flags or ()),
+        region_code=row.region_code,
+        complainant_kind=row.complainant_kind and ComplainantKind(row.complainant_kind),
     )

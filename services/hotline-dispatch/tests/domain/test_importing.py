@@ -21,6 +21,7 @@ from tongban_hotline_dispatch.domain.importing import (
 )
 
 NOW = datetime(2026, 9, 21, 10, 0, tzinfo=SHANGHAI)
+PARTICULARS = tuple(COLUMNS)[-8:]
 GOOD = {
     "channel": "phone",
     "channel_order_no": "T-1",
@@ -35,6 +36,7 @@ GOOD = {
     "address": "",
     "target_name": "",
     "demand": "",
+    **dict.fromkeys(PARTICULARS, ""),
 }
 
 

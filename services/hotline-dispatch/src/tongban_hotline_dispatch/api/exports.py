@@ -18,6 +18,7 @@ from tongban_common.working_days import SHANGHAI
 from tongban_hotline_dispatch import queries
 from tongban_hotline_dispatch.domain.appeal import APPEAL_NAMES, URGENCY_NAMES
 from tongban_hotline_dispatch.domain.moves import STATUS_NAMES, Status
+from tongban_hotline_dispatch.domain.particulars import FLAG_NAMES, KIND_NAMES, Flag
 from tongban_hotline_dispatch.operations import viewer_of
 from tongban_hotline_dispatch.operations.exports import Taking, UnknownReason, record_export
 from tongban_hotline_dispatch.operations.identity import note_tickets
@@ -38,6 +39,7 @@ class _Row:
     title: str
     name: str | None
     phone: str | None
+    kind: str | None
     now: datetime
 
 
@@ -54,6 +56,9 @@ COLUMNS: tuple[Column[_Row], ...] = (
     Column("答复期限", lambda row: row.line.reply_due, 20),
     Column("答复时间", lambda row: row.line.replied_at, 20),
     Column("是否超期", lambda row: row.line.is_overdue(row.now), 10),
+    Column("标记", lambda row: "、".join(FLAG_NAMES[each] for each in row.line.flags), 20),
+    Column("行政区划代码", lambda row: row.line.region_code, 14),
+    Column("诉求人类别", lambda row: row.kind, 12),
     Column("诉求人", lambda row: row.name, 12),
     Column("联系电话", lambda row: row.phone),
 )
@@ -75,13 +80,20 @@ async def tickets(
     status: Annotated[Status | None, _Open, Query(description="状态")] = None,
     unit: Annotated[str, Query(max_length=64, description="承办单位编码")] = "",
     overdue: Annotated[bool | None, _Open, Query(description="是否超期")] = None,
+    flag: Annotated[Flag | None, _Open, Query(description="标记")] = None,
+    region: Annotated[str, Query(max_length=12, description="事发地行政区划代码")] = "",
     reason: Annotated[str, Query(max_length=40, description="不脱敏的理由代码；不给则脱敏")] = "",
     who: Principal = require("ticket:export"),
 ) -> StreamingResponse:
     policy = await kit.policy(EXPORT).at(now.astimezone(SHANGHAI).date())
     viewer = viewer_of(who)
     filters = Filters(
-        viewer=viewer, status=status, unit_code=viewer.unit or unit or None, is_overdue=overdue
+        viewer=viewer,
+        status=status,
+        unit_code=viewer.unit or unit or None,
+        is_overdue=overdue,
+        flag=flag,
+        region_code=region or None,
     )
     told = {name: value for name, value in asdict(filters).items() if name != "viewer"}
     asked = {name: str(value) for name, value in told.items() if value is not None}
@@ -123,12 +135,13 @@ class _Pages:
         return [self._row(line, known.get(line.id, _NOBODY)) for line in lines]
 
     def _row(self, line: TicketLine, person: Complainant) -> _Row:
+        kind = KIND_NAMES[line.complainant_kind] if line.complainant_kind else None
         if self._is_of_unit and line.hides_identity:
-            person = _NOBODY
+            person, kind = _NOBODY, None
         if self._view is not None:
             title, name, phone = line.clear_title, person.name, person.phone
         else:
             title = mask_text(line.title)
             name = None if person.name is None else mask_name(person.name)
             phone = None if person.phone is None else mask_phone(person.phone)
-        return _Row(line=line, title=title, name=name, phone=phone, now=self._now)
+        return _Row(line=line, title=title, name=name, phone=phone, kind=kind, now=self._now)

@@ -31,7 +31,6 @@ from tongban_hotline_dispatch.api.tickets import (
     MOVE_REFUSALS,
     ElementsInForce,
     InForce,
-    PersonRequest,
     RegisterRequest,
     TicketId,
     step_of,
@@ -351,7 +350,7 @@ async def bulk_merge(
 
 
 def registration(body: RegisterRequest, who: Principal, ticket_id: UUID) -> operations.Registration:
-    person: PersonRequest = body.person
+    person = body.person
     return operations.Registration(
         ticket_id=ticket_id,
         query_code=operations.new_query_code(),

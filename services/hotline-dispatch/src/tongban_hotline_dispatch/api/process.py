@@ -167,7 +167,6 @@ ROUTES: tuple[_Route, ...] = (
         lambda d, b: d.transfer(b.unit_code),
         (UnitNotFound, AlreadyAssigned, NotDelegable, AccusedUnit),
     ),
-    _Route("contact", "先行联系", "reply", NothingRequest, lambda d, _: d.contact()),
     _Route(
         "add-unit",
         "加派、吹哨",

@@ -27,6 +27,7 @@ from tongban_common.privacy import Sealer
 from tongban_common.service import Parts
 from tongban_common.working_days import SHANGHAI
 from tongban_hotline_dispatch import operations, queries
+from tongban_hotline_dispatch.api.particulars import ParticularsRequest, PersonRequest
 from tongban_hotline_dispatch.api.views import (
     AssignmentView,
     DeadlineView,
@@ -45,18 +46,19 @@ from tongban_hotline_dispatch.domain.assignment import EmptyReply, Reply
 from tongban_hotline_dispatch.domain.callback import Heard, Mark, Resolved
 from tongban_hotline_dispatch.domain.citizens import TooManyTries
 from tongban_hotline_dispatch.domain.closing import CallbackDue
-from tongban_hotline_dispatch.domain.elements import Details, Elements, ElementsMissing
+from tongban_hotline_dispatch.domain.elements import Elements, ElementsMissing
 from tongban_hotline_dispatch.domain.guard import COMPLAINANT, AccusedUnit, Recused
-from tongban_hotline_dispatch.domain.importing import PHONE
+from tongban_hotline_dispatch.domain.handling import NotAssignable
 from tongban_hotline_dispatch.domain.intake import StrangeDeadline
 from tongban_hotline_dispatch.domain.matters import MatterNotInForce
 from tongban_hotline_dispatch.domain.moves import IllegalMove, Status
+from tongban_hotline_dispatch.domain.particulars import Flag
 from tongban_hotline_dispatch.domain.process import NotDelegable, UnknownReason
 from tongban_hotline_dispatch.domain.ticket import NotYourTicket
 from tongban_hotline_dispatch.operations import Rules, Step, acts_for, citizens, viewer_of
 from tongban_hotline_dispatch.store import Complainant, TicketNotFound, UnitNotFound
 from tongban_hotline_dispatch.store.counter import COUNTER
-from tongban_hotline_dispatch.store.details import details_of
+from tongban_hotline_dispatch.store.first_contacts import contacts_of
 from tongban_hotline_dispatch.store.tickets import AlreadyTakenIn
 
 router = Router(prefix="/hotline/v1/tickets", tags=["工单"])
@@ -89,15 +91,7 @@ async def _elements_in_force(kit: Parts, now: Now) -> Elements:
 ElementsInForce = Annotated[Elements, Depends(_elements_in_force)]
 
 
-class PersonRequest(Body):
-    """诉求人. Stored under seal and shown masked."""
-
-    name: str | None = Field(default=None, max_length=100)
-    phone: str | None = Field(default=None, pattern=PHONE)
-    address: str | None = Field(default=None, max_length=300)
-
-
-class RegisterRequest(Body):
+class RegisterRequest(ParticularsRequest):
     channel: Channel
     channel_order_no: str | None = Field(default=None, min_length=1, max_length=64)
     appeal_type: AppealType
@@ -122,17 +116,6 @@ class RegisterRequest(Body):
     answer: str | None = Field(
         default=None, min_length=1, max_length=20_000, description="直接答复"
     )
-
-    target_name: str | None = Field(
-        default=None, min_length=1, max_length=200, description="被反映对象；投诉、举报须填写"
-    )
-    occurred_at: AwareDatetime | None = Field(default=None, description="发生时间")
-    demand: str | None = Field(default=None, min_length=1, max_length=2000, description="诉求目的")
-
-    def details(self) -> Details:
-        return Details(
-            target_name=self.target_name, occurred_at=self.occurred_at, demand=self.demand
-        )
 
     def appeal(self) -> Appeal:
         return Appeal(
@@ -249,11 +232,18 @@ async def list_tickets(
     status: Annotated[Status | None, Query(description="状态")] = None,
     unit: Annotated[str | None, Query(max_length=64, description="承办单位编码")] = None,
     overdue: Annotated[bool | None, Query(description="是否超期")] = None,
+    flag: Annotated[Flag | None, Query(description="标记")] = None,
+    region: Annotated[str | None, Query(max_length=12, description="事发地行政区划代码")] = None,
     who: Principal = require("ticket:read"),
 ) -> PageView:
     viewer = viewer_of(who)
     filters = queries.Filters(
-        viewer=viewer, status=status, unit_code=viewer.unit or unit, is_overdue=overdue
+        viewer=viewer,
+        status=status,
+        unit_code=viewer.unit or unit,
+        is_overdue=overdue,
+        flag=flag,
+        region_code=region,
     )
     found = await queries.tickets(reads, filters=filters, page=page, now=now)
     last = found[-1] if len(found) == page.limit else None
@@ -275,13 +265,15 @@ async def read(
     viewer = viewer_of(who)
     ticket = await queries.one(reads, ticket_id, seen_by=viewer)
     person = await queries.person(reads, ticket, Sealer(kit.secret), seen_by=viewer.unit)
-    details = await details_of(reads, ticket_id, Sealer(kit.secret))
+    details = await queries.details(reads, ticket, Sealer(kit.secret), seen_by=viewer.unit)
+    is_kept = viewer.unit is not None and ticket.hides_identity
+    made = await contacts_of(reads, ticket_id, Sealer(kit.secret), is_kept=is_kept)
     tag(response, ticket.version)
     return TicketDetailView(
         **TicketView.of(ticket, now=now).model_dump(),
         person=PersonView.of(person),
         details=DetailsView.of(details),
-        assignments=[AssignmentView.of(each) for each in ticket.assignments],
+        assignments=[AssignmentView.of(each, made.get(each.no)) for each in ticket.assignments],
     )
 
 
@@ -310,7 +302,7 @@ async def deadlines(
 @router.post(
     "/{ticket_id}/assign",
     summary="派单",
-    responses=refusals(*MOVE_REFUSALS, UnitNotFound, NotDelegable, AccusedUnit),
+    responses=refusals(*MOVE_REFUSALS, UnitNotFound, NotDelegable, AccusedUnit, NotAssignable),
 )
 async def assign(
     ticket_id: TicketId,

@@ -13,7 +13,8 @@ from tongban_common.http import RECEIPT, Now, Paged, Reads, Router, Tx, no_store
 from tongban_common.privacy import Sealer, mask_text
 from tongban_common.service import Parts
 from tongban_common.working_days import SHANGHAI
-from tongban_hotline_dispatch.api.tickets import InForce, PersonRequest
+from tongban_hotline_dispatch.api.particulars import ParticularsRequest, PersonRequest
+from tongban_hotline_dispatch.api.tickets import InForce
 from tongban_hotline_dispatch.domain.appeal import Appeal, AppealType, Channel, Urgency
 from tongban_hotline_dispatch.domain.intake import StrangeDeadline
 from tongban_hotline_dispatch.domain.matters import MatterNotInForce
@@ -31,7 +32,7 @@ router = Router(prefix="/hotline/v1/upstream", tags=["上级平台"])
 Number = Annotated[str, Field(min_length=1, max_length=64)]
 
 
-class PushRequest(Body):
+class PushRequest(ParticularsRequest):
     number: str = Field(min_length=1, max_length=64, description="上级平台的工单编号")
     appeal_type: AppealType
     urgency: Urgency = Urgency.NORMAL
@@ -205,6 +206,7 @@ async def push(
         actor=who.subject,
         wants_reply=body.wants_reply,
         wants_callback=body.wants_callback,
+        details=body.details(),
     )
     sealer = Sealer(kit.secret)
     ticket, is_new = await upstream.push(tx, new=new, rules=rules, sealer=sealer, now=now)

@@ -9,11 +9,13 @@ from tongban_common.privacy import mask_text
 from tongban_common.working_days import SHANGHAI, Explanation
 from tongban_hotline_dispatch import queries
 from tongban_hotline_dispatch.domain.appeal import AppealType, Channel, Urgency
-from tongban_hotline_dispatch.domain.assignment import AskKind, Assignment, Clock, Role
+from tongban_hotline_dispatch.domain.assignment import AskKind, Assignment, Clock, ContactWay, Role
 from tongban_hotline_dispatch.domain.deadlines import Term
 from tongban_hotline_dispatch.domain.elements import Details
 from tongban_hotline_dispatch.domain.moves import Act, State, Status
+from tongban_hotline_dispatch.domain.particulars import ComplainantKind, Flag
 from tongban_hotline_dispatch.domain.ticket import OF_TICKET, Running, Ticket
+from tongban_hotline_dispatch.store.first_contacts import FirstContact
 
 
 class TicketView(BaseModel):
@@ -97,6 +99,8 @@ class AskView(BaseModel):
     is_granted: bool | None
     decided_at: AwareDatetime | None
     note: str | None
+    signed_off_by: str | None = Field(description="审签人的账号")
+    signed_off_at: AwareDatetime | None
 
 
 class AssignmentView(BaseModel):
@@ -113,13 +117,18 @@ class AssignmentView(BaseModel):
     reply_due: AwareDatetime
     signed_at: AwareDatetime | None
     contacted_at: AwareDatetime | None
+    contact_way: ContactWay | None = Field(description="先行联系的方式")
+    contact_number: str | None = Field(description="脱敏；没有的，为登记的号码")
     replied_at: AwareDatetime | None
     was_late: bool
     extensions: int
+    reply_signed_off_by: str | None = Field(description="答复审签人的账号")
+    reply_signed_off_at: AwareDatetime | None
     asks: list[AskView]
 
     @classmethod
-    def of(cls, share: Assignment) -> "AssignmentView":
+    def of(cls, share: Assignment, contact: FirstContact | None = None) -> "AssignmentView":
+        signed = None if share.reply is None else share.reply.signed_off
         return cls(
             no=share.no,
             unit_code=share.unit_code,
@@ -132,9 +141,13 @@ class AssignmentView(BaseModel):
             reply_due=share.reply_term.due_at.astimezone(SHANGHAI),
             signed_at=_local(share.signed_at),
             contacted_at=_local(share.contacted_at),
+            contact_way=contact and contact.way,
+            contact_number=contact and contact.masked_number,
             replied_at=_local(share.replied_at),
             was_late=share.was_late,
             extensions=share.extensions,
+            reply_signed_off_by=signed and signed.by,
+            reply_signed_off_at=None if signed is None else _local(signed.at),
             asks=[
                 AskView(
                     kind=ask.kind,
@@ -147,6 +160,8 @@ class AssignmentView(BaseModel):
                     is_granted=ask.is_granted,
                     decided_at=_local(ask.decided_at),
                     note=None if ask.note is None else mask_text(ask.note),
+                    signed_off_by=ask.signed_off and ask.signed_off.by,
+                    signed_off_at=_local(ask.signed_off.at) if ask.signed_off else None,
                 )
                 for ask in share.asks
             ],
@@ -174,19 +189,34 @@ class HistoryView(BaseModel):
 
 
 class DetailsView(BaseModel):
-    """What the appeal says besides its words."""
+    """What the appeal says besides its words, as whoever looks may see it."""
 
     target_name: str | None
     occurred_at: AwareDatetime | None
     demand: str | None
+    complainant_kind: ComplainantKind | None
+    enterprise_name: str | None
+    call_id: str | None
+    recording_ref: str | None
+    region_code: str | None
+    lng: float | None
+    lat: float | None
+    flags: list[Flag]
 
     @classmethod
-    def of(cls, details: Details) -> "DetailsView":
-        target, demand = details.target_name, details.demand
+    def of(cls, shown: Details) -> "DetailsView":
         return cls(
-            target_name=None if target is None else mask_text(target),
-            occurred_at=_local(details.occurred_at),
-            demand=None if demand is None else mask_text(demand),
+            target_name=shown.target_name,
+            occurred_at=_local(shown.occurred_at),
+            demand=shown.demand,
+            complainant_kind=shown.complainant_kind,
+            enterprise_name=shown.enterprise_name,
+            call_id=shown.call_id,
+            recording_ref=shown.recording_ref,
+            region_code=shown.region_code,
+            lng=None if shown.place is None else float(shown.place.lng),
+            lat=None if shown.place is None else float(shown.place.lat),
+            flags=sorted(shown.flags),
         )
 
 
@@ -211,6 +241,8 @@ class LineView(BaseModel):
     is_overdue: bool
     is_near_due: bool
     version: int
+    flags: list[Flag]
+    region_code: str | None
 
     @classmethod
     def of(cls, line: queries.TicketLine, *, now: datetime) -> "LineView":
@@ -229,6 +261,8 @@ class LineView(BaseModel):
             is_overdue=line.is_overdue(now),
             is_near_due=line.is_near_due(now),
             version=line.version,
+            flags=sorted(line.flags),
+            region_code=line.region_code,
         )
 
 

@@ -63,6 +63,11 @@ class AppealType(StrEnum):
     SUGGESTION = "suggestion"
     COMPLAINT = "complaint"
     REPORT = "report"
+    THANKS = "thanks"
+    WITHDRAWAL = "withdrawal"
+    HARASSMENT = "harassment"
+    INVALID = "invalid"
+    OTHER = "other"
 
 
 APPEAL_NAMES: dict[AppealType, str] = {
@@ -71,7 +76,22 @@ APPEAL_NAMES: dict[AppealType, str] = {
     AppealType.SUGGESTION: "建议",
     AppealType.COMPLAINT: "投诉",
     AppealType.REPORT: "举报",
+    AppealType.THANKS: "感谢",
+    AppealType.WITHDRAWAL: "撤单",
+    AppealType.HARASSMENT: "骚扰",
+    AppealType.INVALID: "无效",
+    AppealType.OTHER: "其他",
 }
+# 基本五类 (hotline.md 2.2): limits have one for each of them; the others are of live platforms.
+HANDLED = frozenset(
+    {
+        AppealType.CONSULT,
+        AppealType.HELP,
+        AppealType.SUGGESTION,
+        AppealType.COMPLAINT,
+        AppealType.REPORT,
+    }
+)
 
 
 class Urgency(StrEnum):

@@ -13,6 +13,7 @@ from tongban_hotline_dispatch.domain.assignment import (
     Json,
     Reply,
     Role,
+    SignOff,
 )
 from tongban_hotline_dispatch.domain.callback import Phase, Suspension
 from tongban_hotline_dispatch.domain.deadlines import Pause
@@ -86,7 +87,8 @@ class Request:
     kind: AskKind
     by: str
     grounds: Mapping[str, Json]
-    is_signed_off: bool = True  # 分管领导已审签
+    is_signed_off: bool = True  # 分管领导已审签, as the unit says
+    signed_off: SignOff | None = None  # as the leader has done it here
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -104,11 +106,17 @@ def ask(ticket: Ticket, unit: str | None, request: Request, rules: Rules, at: da
     if not share.is_open:
         raise NotAllowed("已答复的工单无须再申请")
     _check_grounds(request)
+    rules.process.check_signed(request.kind, is_signed=request.signed_off is not None)
     case = _Case(ticket=ticket, share=share, grounds=request.grounds, rules=rules, at=at)
     _CHECKS[request.kind](case)
     term = rules.stage_term(f"{request.kind}_decision", ticket.appeal, at)
     asked = Ask(
-        kind=request.kind, asked_at=at, by=request.by, term=term, grounds=dict(request.grounds)
+        kind=request.kind,
+        asked_at=at,
+        by=request.by,
+        term=term,
+        grounds=dict(request.grounds),
+        signed_off=request.signed_off,
     )
     facts: dict[str, Json] = {name: request.grounds[name] for name in _TOLD[request.kind]}
     facts["decision_due"] = term.due_at.isoformat()

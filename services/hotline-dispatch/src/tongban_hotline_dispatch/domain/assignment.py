@@ -51,6 +51,25 @@ class Role(StrEnum):
     WHISTLE = "whistle"  # 吹哨报到
 
 
+class ContactWay(StrEnum):
+    """先行联系的方式."""
+
+    PHONE = "phone"
+    SMS = "sms"
+    VISIT = "visit"
+    ONLINE = "online"
+    OTHER = "other"
+
+
+CONTACT_WAY_NAMES: Mapping[ContactWay, str] = {
+    ContactWay.PHONE: "电话",
+    ContactWay.SMS: "短信",
+    ContactWay.VISIT: "上门、当面",
+    ContactWay.ONLINE: "网络",
+    ContactWay.OTHER: "其他",
+}
+
+
 class AskKind(StrEnum):
     RETURN = "return"  # 退单
     EXTENSION = "extension"  # 延期
@@ -72,6 +91,15 @@ class Ask:
     decided_at: datetime | None = None
     decided_by: str | None = None  # None: nobody did in time
     note: str | None = None
+    signed_off: "SignOff | None" = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SignOff:
+    """分管领导审签 (hotline.md 3.3, rows 7 and 14): by somebody else than who wrote it."""
+
+    by: str  # the subject of a token, never a name
+    at: datetime
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -83,6 +111,7 @@ class Reply:
     citations: tuple[str, ...] = ()  # 政策文号
     evidence: tuple[str, ...] = ()  # references of what was handed in
     is_resolved: bool = True
+    signed_off: SignOff | None = None
 
     @classmethod
     def of(cls, text: str) -> "Reply":

@@ -17,7 +17,7 @@ from tongban_common.working_days import (
     shipped_years,
     statutory_year,
 )
-from tongban_hotline_dispatch.domain.appeal import Appeal, AppealType, Urgency
+from tongban_hotline_dispatch.domain.appeal import HANDLED, Appeal, AppealType, Urgency
 
 _ONE_DAY = timedelta(days=1)
 _BEFORE = "工作时间以外收到，视为次一工作日收到"
@@ -243,8 +243,11 @@ class ReplyLimits:
     counting: Counting = STATUTE
 
     def pick(self, facts: Facts) -> Limit:
-        """The rule that says most of those that fit. Raises NoRule."""
+        """The rule that says most of those that fit; a type beyond the five (其他) that no rule
+        fits has the limit of 求助. Raises NoRule."""
         fitting = [rule for rule in self.rules if rule.fits(facts)]
+        if not fitting and facts.appeal_type not in HANDLED:
+            return self.pick(replace(facts, appeal_type=AppealType.HELP))
         if not fitting:
             raise NoRule("现行时限规则没有适用于该类诉求的时限")
         return max(fitting, key=lambda rule: rule.weight).limit

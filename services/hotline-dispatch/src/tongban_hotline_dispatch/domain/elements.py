@@ -11,6 +11,7 @@ from enum import StrEnum
 
 from tongban_common.errors import RuleViolation
 from tongban_hotline_dispatch.domain.appeal import Appeal, AppealType, Channel
+from tongban_hotline_dispatch.domain.particulars import ComplainantKind, Coordinates, Flag
 
 
 class ElementsMissing(RuleViolation):
@@ -56,10 +57,24 @@ class Details:
     target_name: str | None = None  # 被反映对象: who or what is complained of
     occurred_at: datetime | None = None
     demand: str | None = None
+    complainant_kind: ComplainantKind | None = None
+    enterprise_name: str | None = None
+    call_id: str | None = None  # 通话编号
+    recording_ref: str | None = None  # 录音的引用, never the recording
+    region_code: str | None = None
+    place: Coordinates | None = None
+    flags: frozenset[Flag] = frozenset()
 
     @property
     def is_empty(self) -> bool:
-        return not (self.target_name or self.occurred_at or self.demand)
+        return self == Details()
+
+    @property
+    def words(self) -> tuple[str, ...]:
+        """All that says in words what the matter is about or whose it is."""
+        place = None if self.place is None else str(self.place)
+        told = (self.target_name, self.demand, self.enterprise_name, place)
+        return tuple(each for each in told if each)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -96,6 +111,14 @@ class Asked:
             matter_code=appeal.matter_code,
             ending=ending,
         )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AtOnce:
+    """登记即办结: how a type that is no matter to handle ends as it is registered."""
+
+    disposition: str | None = None  # 引导情形
+    answer: str | None = None  # 直接答复
 
 
 Given = Mapping[Element, object]

@@ -4,6 +4,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 
 from tongban_common.errors import Conflict, RuleViolation
+from tongban_hotline_dispatch.domain.appeal import APPEAL_NAMES
 from tongban_hotline_dispatch.domain.assignment import Assignment, Clock, Json, Reply, Role
 from tongban_hotline_dispatch.domain.closing import reviewed
 from tongban_hotline_dispatch.domain.moves import OPEN_STATES, Act, IllegalMove, State, Status
@@ -15,6 +16,10 @@ _STOPPED = OPEN_STATES | {State.REPLIED}
 
 class AlreadyAssigned(Conflict):
     code = "assignment.already_there"
+
+
+class NotAssignable(RuleViolation):
+    code = "ticket.not_assignable"
 
 
 class LeadOnly(RuleViolation):
@@ -39,7 +44,13 @@ class ToUnit:
 def assign(
     ticket: Ticket, to: ToUnit, rules: Rules, at: datetime, *, forced: bool = False
 ) -> Ticket:
-    """派单: the unit's clock starts. After the policy's number of returns it is by designation."""
+    """派单: the unit's clock starts. After the policy's number of returns it is by designation.
+
+    Raises NotAssignable for a type that the policy ends as it is registered.
+    """
+    kind = ticket.appeal.appeal_type
+    if kind in rules.at_once:
+        raise NotAssignable(f"“{APPEAL_NAMES[kind]}”类登记后即办结，不派单")
     ticket.check_not_accused(to.code, to.superiors)
     forced = forced or ticket.returns >= rules.process.counts.returns_before_forced
     act = Act.FORCE if forced else Act.ASSIGN
@@ -98,6 +109,7 @@ def delegate(ticket: Ticket, unit: str | None, to: ToUnit, rules: Rules, at: dat
 def reply(ticket: Ticket, unit: str | None, answer: Reply, rules: Rules, at: datetime) -> Ticket:
     """答复: stops the unit's clock, and the first one the citizen's; a co-unit's is the lead's."""
     share = ticket.share_of(unit)
+    rules.process.check_signed("reply", is_signed=answer.signed_off is not None)
     is_lead = share.role is Role.LEAD
     act = Act.REPLY if is_lead else Act.CO_REPLY
     if is_lead:

@@ -30,6 +30,8 @@ class Seen(StrEnum):
     REPLY = "reply"
     SUPPLEMENTS = "supplements"
     ATTACHMENT = "attachment"
+    ENTERPRISE = "enterprise_name"
+    PLACE = "place"
 
 
 SEEN_NAMES: Mapping[Seen, str] = {
@@ -42,6 +44,8 @@ SEEN_NAMES: Mapping[Seen, str] = {
     Seen.REPLY: "答复原文",
     Seen.SUPPLEMENTS: "补充事实原文",
     Seen.ATTACHMENT: "诉求人提供的附件",
+    Seen.ENTERPRISE: "企业、单位名称",
+    Seen.PLACE: "事发地坐标",
 }
 
 

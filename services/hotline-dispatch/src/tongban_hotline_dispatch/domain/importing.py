@@ -24,6 +24,12 @@ from tongban_hotline_dispatch.domain.appeal import (
     Urgency,
 )
 from tongban_hotline_dispatch.domain.elements import Details
+from tongban_hotline_dispatch.domain.particulars import (
+    FLAG_NAMES,
+    KIND_NAMES,
+    Coordinates,
+    Flag,
+)
 
 
 class BadFile(BadInput):
@@ -45,6 +51,14 @@ COLUMNS: Mapping[str, str] = {
     "address": "地址",
     "target_name": "被反映对象",
     "demand": "诉求目的",
+    "complainant_kind": "诉求人类别",
+    "enterprise_name": "企业名称",
+    "call_id": "通话编号",
+    "recording_ref": "录音引用",
+    "region_code": "行政区划代码",
+    "lng": "经度",
+    "lat": "纬度",
+    "flags": "标记",
 }
 REQUIRED = ("channel", "channel_order_no", "appeal_type", "title", "content")
 LONGEST: Mapping[str, int] = {
@@ -61,12 +75,23 @@ LONGEST: Mapping[str, int] = {
     "address": 300,
     "target_name": 200,
     "demand": 2000,
+    "complainant_kind": 20,
+    "enterprise_name": 200,
+    "call_id": 64,
+    "recording_ref": 200,
+    "region_code": 12,
+    "lng": 20,
+    "lat": 20,
+    "flags": 100,
 }
 MOST_ROWS = 50_000  # a file is read whole; more are better split
 PHONE = r"^[0-9+\-]{5,20}$"
+REGION = r"^[0-9]{6,12}$"
+_DIGITS = {"phone": (PHONE, "5至20"), "region_code": (REGION, "6至12")}
 EARLIEST = datetime(2004, 1, 1, tzinfo=SHANGHAI)  # the calendar knows no earlier working days
 ROUNDED = "\x00rounded"  # a cell whose number a spreadsheet has rounded: it keeps 15 digits
 _FIELD_LIMIT = 1 << 26  # a huge field is a bad row, not the end of the file
+_BETWEEN = re.compile(r"[、，,;；\s]+")
 _DATE = re.compile(r"^(\d{4})[-/.年](\d{1,2})[-/.月](\d{1,2})日?(?:[ T]+(\d{1,2}(?=:)))?")
 
 ChoiceT = TypeVar("ChoiceT", bound=StrEnum)
@@ -171,6 +196,7 @@ def _read(columns: Sequence[str | None], row: Sequence[str], now: datetime) -> R
     appeal_type = _choice(values, "appeal_type", APPEAL_NAMES, faults)
     urgency = _choice(values, "urgency", URGENCY_NAMES, faults) or Urgency.NORMAL
     registered_at = _moment(values["registered_at"], now, faults)
+    details = _details(values, faults)
     if faults or channel is None or appeal_type is None:
         return BadRow("；".join(faults))
     return Row(
@@ -187,8 +213,36 @@ def _read(columns: Sequence[str | None], row: Sequence[str], now: datetime) -> R
         name=values["name"] or None,
         phone=values["phone"] or None,
         address=values["address"] or None,
-        details=Details(target_name=values["target_name"] or None, demand=values["demand"] or None),
+        details=details,
     )
+
+
+def _details(values: Mapping[str, str], faults: list[str]) -> Details:
+    place = None
+    try:
+        place = Coordinates.read(values["lng"], values["lat"])
+    except ValueError as fault:
+        faults.append(str(fault))
+    return Details(
+        target_name=values["target_name"] or None,
+        demand=values["demand"] or None,
+        complainant_kind=_choice(values, "complainant_kind", KIND_NAMES, faults),
+        enterprise_name=values["enterprise_name"] or None,
+        call_id=values["call_id"] or None,
+        recording_ref=values["recording_ref"] or None,
+        region_code=values["region_code"] or None,
+        place=place,
+        flags=_flags(values["flags"], faults),
+    )
+
+
+def _flags(given: str, faults: list[str]) -> frozenset[Flag]:
+    """Several in one cell, with a mark or a space between them."""
+    known = {said: flag for flag, name in FLAG_NAMES.items() for said in (flag.value, name)}
+    said = [each for each in _BETWEEN.split(given) if each]
+    if any(each not in known for each in said):
+        faults.append(f"标记不在允许的取值之内（{'、'.join(FLAG_NAMES.values())}）")
+    return frozenset(known[each] for each in said if each in known)
 
 
 def _text_faults(name: str, value: str) -> list[str]:
@@ -200,9 +254,8 @@ def _text_faults(name: str, value: str) -> list[str]:
         return [f"{COLUMNS[name]}含有空字符或者控制字符"]
     if len(value) > LONGEST[name]:
         return [f"{COLUMNS[name]}超过{LONGEST[name]}字"]
-    if name == "phone" and not re.match(PHONE, value):
-        return [f"{COLUMNS[name]}应为5至20位数字"]
-    return []
+    pattern, digits = _DIGITS.get(name, ("", ""))
+    return [] if re.match(pattern, value) else [f"{COLUMNS[name]}应为{digits}位数字"]
 
 
 def _choice(

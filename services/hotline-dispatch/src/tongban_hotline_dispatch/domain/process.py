@@ -16,6 +16,10 @@ class UnknownReason(RuleViolation):
     code = "process.unknown_reason"
 
 
+class SignOffNeeded(RuleViolation):
+    code = "sign_off.needed"
+
+
 class NotDelegable(RuleViolation):
     code = "assignment.not_delegable"
 
@@ -115,6 +119,8 @@ class Process:
     exemptions: frozenset[Exemption]
     auto_pass: Sequence[AutoPass]
     kept: Sequence[Keep]
+    signed: frozenset[str] = frozenset()  # what a second person signs off here: return, reply
+    signed_clause: str = ""
 
     def limit(self, name: str, appeal: Appeal) -> Limit:
         """The limit of a stage: of the urgency, or the general one."""
@@ -135,6 +141,11 @@ class Process:
             is_of_matter = (appeal.matter_code or "").startswith(keep.matter)
             if is_of_matter and level in keep.levels:
                 raise NotDelegable(f"该事项不得派给这一级单位：{keep.clause}", level=level)
+
+    def check_signed(self, what: str, *, is_signed: bool) -> None:
+        """Raises SignOffNeeded."""
+        if what in self.signed and not is_signed:
+            raise SignOffNeeded(f"须先送分管领导审签：{self.signed_clause}")
 
     def disposition(self, code: str) -> Disposition:
         return _known(self.dispositions, code, "引导情形")

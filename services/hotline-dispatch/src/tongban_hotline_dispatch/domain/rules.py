@@ -6,9 +6,10 @@ from datetime import datetime
 from uuid import UUID
 
 from tongban_common.working_days import SHANGHAI, Limit, Unit, WorkingCalendar
-from tongban_hotline_dispatch.domain.appeal import Appeal
+from tongban_hotline_dispatch.domain.appeal import Appeal, AppealType
 from tongban_hotline_dispatch.domain.callback_rules import CallbackBook
 from tongban_hotline_dispatch.domain.deadlines import Facts, Pause, ReplyLimits, ReplyRule, Term
+from tongban_hotline_dispatch.domain.elements import AtOnce
 from tongban_hotline_dispatch.domain.identity import IdentityRules
 from tongban_hotline_dispatch.domain.process import Process
 from tongban_hotline_dispatch.domain.repeats import LikenessRules
@@ -28,6 +29,7 @@ class Rules:
     likeness: LikenessRules | None = None  # None: a matter is not compared with others
     upstream: UpstreamRules | None = None  # None: nothing goes back up
     callback: CallbackBook | None = None
+    at_once: Mapping[AppealType, AtOnce] = field(default_factory=dict)  # 登记即办结
     identity: IdentityRules | None = None  # None: identity is hidden on request only
     # The digest of the key by which a ticket's complainant may rate it; None: nobody is asked.
     rating_digest: Callable[[UUID], str] | None = field(default=None, compare=False)

@@ -17,6 +17,7 @@ from tongban_hotline_dispatch.domain.identity import IdentityRules, Seen, Way, i
 from tongban_hotline_dispatch.domain.ticket import Ticket
 from tongban_hotline_dispatch.operations.performing import Step, locked
 from tongban_hotline_dispatch.store import Complainant, Complainants, Notes
+from tongban_hotline_dispatch.store.details import details_of
 from tongban_hotline_dispatch.store.identity import View, Views
 from tongban_hotline_dispatch.store.identity_policy import IDENTITY
 
@@ -70,6 +71,11 @@ async def look(
     found = {each: _clear(each, ticket, person) for each in view.fields}
     if Seen.SUPPLEMENTS in found:
         found[Seen.SUPPLEMENTS] = await Notes(tx).supplements(ticket.id)
+    if found.keys() & {Seen.ENTERPRISE, Seen.PLACE}:
+        details = await details_of(tx.connection, ticket.id, sealer)
+        place = None if details.place is None else str(details.place)
+        clear = {Seen.ENTERPRISE: details.enterprise_name, Seen.PLACE: place}
+        found |= {each: clear[each] for each in found.keys() & clear.keys()}
     return view, found
 
 
@@ -152,7 +158,7 @@ def _clear(field: Seen, ticket: Ticket, person: Complainant) -> str | None:
             return ticket.appeal.content
         case Seen.REPLY:
             return ticket.reply
-        case Seen.SUPPLEMENTS | Seen.ATTACHMENT:
+        case Seen.SUPPLEMENTS | Seen.ATTACHMENT | Seen.ENTERPRISE | Seen.PLACE:
             return None
         case _:
             value: str | None = getattr(person, field.value)

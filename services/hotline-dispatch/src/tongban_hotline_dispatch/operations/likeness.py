@@ -81,6 +81,7 @@ async def file(
     now: datetime,
 ) -> Filed:
     """不另立工单: where the person's same matter is open, that ticket is urged and supplemented."""
+    new = new.ended(rules)
     known = await _known(tx, new, rules, sealer, now)
     if known is not None:
         step = Step(ticket_id=known.earlier.ticket_id, actor=new.actor)
@@ -139,7 +140,8 @@ async def _known(
         rules=likeness,
         sealer=sealer,
     )
-    if matter.person is None or new.disposition is not None:
+    is_no_matter = new.disposition is not None or appeal.appeal_type in rules.at_once
+    if matter.person is None or is_no_matter:
         return None
     await Likenesses(tx, likeness).hold_person(matter.person)
     likely: Sequence[Likely] = await duplicates(

@@ -12,9 +12,11 @@ from tongban_common.db import Transaction
 from tongban_common.errors import BadInput
 from tongban_common.privacy import Sealer
 from tongban_common.service import Kit
+from tongban_hotline_dispatch.domain.elements import Details
 from tongban_hotline_dispatch.domain.open311.fields import Fields, first
 from tongban_hotline_dispatch.domain.open311.filing import Filing, filing, news
 from tongban_hotline_dispatch.domain.open311.services import BadRequest, Catalogue, Kind, notice
+from tongban_hotline_dispatch.domain.particulars import Coordinates
 from tongban_hotline_dispatch.domain.ticket import Ticket
 from tongban_hotline_dispatch.operations.tickets import (
     Registration,
@@ -59,6 +61,7 @@ async def file_request(tx: Transaction, post: Post, *, rules: Rules, sealer: Sea
         appeal=wanted.appeal(catalogue.channel, client=client),
         person=_complainant(wanted),
         actor=f"open311:{client}",
+        details=_details(wanted),
     )
     ticket = await register(tx, new=new, rules=rules, sealer=sealer, now=post.now)
     filed = Filed(
@@ -140,6 +143,13 @@ def _checked(post: Post) -> Filing:
 def _complainant(wanted: Filing) -> Complainant:
     person = wanted.person
     return Complainant(name=person.name, phone=person.phone, email=person.email)
+
+
+def _details(wanted: Filing) -> Details:
+    lat, long = wanted.place.lat, wanted.place.long
+    if lat is None or long is None:
+        return Details()
+    return Details(place=Coordinates.of(long, lat))
 
 
 def _answer(ticket: Ticket, filed: Filed) -> Known:

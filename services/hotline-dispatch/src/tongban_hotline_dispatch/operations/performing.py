@@ -29,6 +29,7 @@ from tongban_hotline_dispatch.operations.supervision_issuing import LADDER, take
 from tongban_hotline_dispatch.store import Tickets
 from tongban_hotline_dispatch.store.callback_policy import CALLBACK
 from tongban_hotline_dispatch.store.callbacks import Callbacks
+from tongban_hotline_dispatch.store.counter import COUNTER
 from tongban_hotline_dispatch.store.guard import is_below
 from tongban_hotline_dispatch.store.identity_policy import IDENTITY
 from tongban_hotline_dispatch.store.likeness_rules import LIKENESS
@@ -72,6 +73,7 @@ async def rules_at(kit: Kit, *, now: datetime) -> Rules:
         likeness=(await kit.policy(LIKENESS).at(day)).rules,
         upstream=(await kit.policy(UPSTREAM).at(day)).rules,
         callback=await _callback_rules(kit, day),
+        at_once=(await kit.policy(COUNTER).at(day)).ends_at_once,
         identity=(await kit.policy(IDENTITY).at(day)).rules,
         rating_digest=RatingKeys(kit.secret).digest,
     )

@@ -1,16 +1,19 @@
 """Every other move of a ticket: what the hub, a unit, the citizen or the callback desk does."""
 
+import re
 from dataclasses import replace
 from datetime import datetime
 from uuid import UUID
 
 from tongban_common.db import Transaction
+from tongban_common.errors import RuleViolation
 from tongban_common.privacy import Sealer
 from tongban_hotline_dispatch.domain import asking, closing, handling, intake, joining
 from tongban_hotline_dispatch.domain.asking import Decision, Request
-from tongban_hotline_dispatch.domain.assignment import NothingAsked, Reply, Role
+from tongban_hotline_dispatch.domain.assignment import ContactWay, NothingAsked, Reply, Role
 from tongban_hotline_dispatch.domain.callback import Heard
 from tongban_hotline_dispatch.domain.handling import ToUnit
+from tongban_hotline_dispatch.domain.importing import PHONE
 from tongban_hotline_dispatch.domain.moves import Status
 from tongban_hotline_dispatch.domain.process import Disposition
 from tongban_hotline_dispatch.domain.rules import Rules
@@ -20,6 +23,11 @@ from tongban_hotline_dispatch.operations.guard import named_unit, or_propose
 from tongban_hotline_dispatch.operations.performing import Command, Step, perform
 from tongban_hotline_dispatch.operations.tickets import hidden, note_routing
 from tongban_hotline_dispatch.store import Note, NoteKind, Notes, Tickets
+from tongban_hotline_dispatch.store.first_contacts import note_contact
+
+
+class BadNumber(RuleViolation):
+    code = "contact.bad_number"
 
 
 class Desk:
@@ -63,9 +71,25 @@ class Desk:
         to = await self._unit(unit_code)
         return await self._perform(lambda t, rules, at: handling.transfer(t, to, rules, at))
 
-    async def contact(self) -> Ticket:
+    async def contact(
+        self,
+        way: ContactWay | None = None,
+        number: str | None = None,
+        *,
+        sealer: Sealer | None = None,
+    ) -> Ticket:
+        """先行联系. The number goes under seal and into no event; none: the one registered.
+
+        Raises BadNumber.
+        """
+        if number is not None and not re.match(PHONE, number):
+            raise BadNumber("联系所用号码应为5至20位数字")
         unit = self._step.unit
-        return await self._perform(lambda t, _, at: handling.contact(t, unit, at))
+        ticket = await self._perform(lambda t, _, at: handling.contact(t, unit, at))
+        if way is not None and sealer is not None:
+            no = ticket.share_of(unit).no
+            await note_contact(self._tx, ticket.id, no, way, number, sealer)
+        return ticket
 
     async def add_unit(self, unit_code: str, role: Role, days: int | None) -> Ticket:
         by, to = self._step.unit, await self._unit(unit_code, role, days)

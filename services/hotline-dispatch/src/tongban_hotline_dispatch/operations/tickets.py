@@ -82,6 +82,14 @@ class Registration:
             return Ending.ANSWERED
         return Ending.AWAITING if self.lacks_facts else Ending.ACCEPTED
 
+    def ended(self, rules: Rules) -> "Registration":
+        """登记即办结: a type that is no matter to handle ends here, unless whoever took it in has
+        said how."""
+        how = rules.at_once.get(self.appeal.appeal_type)
+        if how is None or self.disposition is not None or self.answer is not None:
+            return self
+        return replace(self, disposition=how.disposition, answer=how.answer, lacks_facts=False)
+
     def check(self, elements: Elements) -> None:
         """By whoever takes a matter in from people. Raises ElementsMissing."""
         elements.check(Asked.of(self.appeal, self.ending), self.given())
@@ -106,6 +114,7 @@ async def register(
     tx: Transaction, *, new: Registration, rules: Rules, sealer: Sealer, now: datetime
 ) -> Ticket:
     """受理: the citizen's clock starts, and nothing will reset it."""
+    new = new.ended(rules)
     intake.check_deadlines(new.appeal, now)
     await matter_in_force(tx, code=new.appeal.matter_code, on=now.astimezone(SHANGHAI).date())
     tickets = Tickets(tx)

@@ -25,6 +25,7 @@ from tongban_hotline_dispatch import operations, queries
 from tongban_hotline_dispatch.domain.assignment import Clock
 from tongban_hotline_dispatch.domain.citizens import clocks_of
 from tongban_hotline_dispatch.domain.moves import Status
+from tongban_hotline_dispatch.domain.particulars import Flag
 from tongban_hotline_dispatch.operations import Rules, Step, likeness, viewer_of
 from tongban_hotline_dispatch.operations.counter import Wish, take_in
 from tongban_hotline_dispatch.operations.deciding import Receipts
@@ -206,6 +207,7 @@ async def _form(sitting: Sitting, typed: Typed, *, status: int = 200, fault: str
         "agent.html",
         status=status,
         fields=BY_NAME,
+        flag_fields=[f"flag_{each}" for each in Flag],
         typed=typed,
         faults=typed.faults if status == 422 and not fault else {},
         fault=fault,

@@ -2,7 +2,7 @@
 
 import re
 import unicodedata
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 from datetime import date, datetime, time
 from uuid import UUID
@@ -26,7 +26,14 @@ from tongban_hotline_dispatch.domain.elements import (
     Elements,
     Ending,
 )
-from tongban_hotline_dispatch.domain.importing import PHONE
+from tongban_hotline_dispatch.domain.importing import PHONE, REGION
+from tongban_hotline_dispatch.domain.particulars import (
+    FLAG_NAMES,
+    KIND_NAMES,
+    ComplainantKind,
+    Coordinates,
+    Flag,
+)
 from tongban_hotline_dispatch.operations import Registration
 from tongban_hotline_dispatch.pages.forms import Field, Kind, Options, Typed, Value
 from tongban_hotline_dispatch.store import Complainant
@@ -118,6 +125,23 @@ FIELDS = (
     ),
     Field(name="occurred_at", label="发生日期", kind=Kind.DATE, required=False),
     Field(name="demand", label="诉求目的", kind=Kind.AREA, most=2000, required=False),
+    Field(
+        name="complainant_kind",
+        label="诉求人类别",
+        kind=Kind.SELECT,
+        options=(("", "未说明"), *((each.value, name) for each, name in KIND_NAMES.items())),
+        required=False,
+    ),
+    Field(name="enterprise_name", label="企业、单位名称", most=200, required=False),
+    Field(name="region_code", label="事发地行政区划代码", most=12, required=False),
+    Field(name="lng", label="经度", most=20, required=False, hint="WGS84，从地图取得"),
+    Field(name="lat", label="纬度", most=20, required=False),
+    Field(name="call_id", label="通话编号", most=64, required=False),
+    Field(name="recording_ref", label="录音引用", most=200, required=False),
+    *(
+        Field(name=f"flag_{flag}", label=name, kind=Kind.CHECK, required=False)
+        for flag, name in FLAG_NAMES.items()
+    ),
     Field(name="no_reply", label="不要求答复", kind=Kind.CHECK, required=False),
     Field(name="no_callback", label="不要求回访", kind=Kind.CHECK, required=False),
 )
@@ -161,9 +185,8 @@ def asked_of(typed: Typed) -> Asked | None:
 def checked(typed: Typed, elements: Elements) -> Typed:
     """With every fault beside its field: what the form needs, and what the policy asks for."""
     faults = dict(typed.faults)
-    phone = phone_in(typed)
-    if phone and not re.match(PHONE, phone):
-        faults.setdefault("phone", "来电号码应为5至20位数字")
+    for name, said in _number_faults(typed):
+        faults.setdefault(name, said)
     if typed.raw.get("matter_code") and code_in(typed) is None:
         faults.setdefault("matter_code", "请从右侧选用一个事项，或者填写事项编码")
     for name, choices in _CHOICES.items():
@@ -189,6 +212,7 @@ _CHOICES: Mapping[str, frozenset[str]] = {
     "ending": frozenset(Ending),
     "line": frozenset({"110", "119", "120", "122"}),
     "hides_identity": frozenset({"yes", "no"}),
+    "complainant_kind": frozenset(ComplainantKind),
 }
 
 
@@ -223,12 +247,41 @@ def registration(typed: Typed, filling: Filling) -> Registration:
             target_name=_text(said["target_name"]),
             occurred_at=_moment(said["occurred_at"]),
             demand=_text(said["demand"]),
+            complainant_kind=_kind(said["complainant_kind"]),
+            enterprise_name=_text(said["enterprise_name"]),
+            call_id=_text(said["call_id"]),
+            recording_ref=_text(said["recording_ref"]),
+            region_code=_text(said["region_code"]),
+            place=_place(typed),
+            flags=frozenset(each for each in Flag if said[f"flag_{each}"]),
         ),
     )
 
 
 def _text(value: Value) -> str | None:
     return value if isinstance(value, str) else None
+
+
+def _kind(value: Value) -> ComplainantKind | None:
+    return ComplainantKind(value) if isinstance(value, str) else None
+
+
+def _number_faults(typed: Typed) -> Iterator[tuple[str, str]]:
+    phone = phone_in(typed)
+    if phone and not re.match(PHONE, phone):
+        yield "phone", "来电号码应为5至20位数字"
+    region = typed.raw.get("region_code")
+    if region and not re.match(REGION, region):
+        yield "region_code", "事发地行政区划代码应为6至12位数字"
+    try:
+        _place(typed)
+    except ValueError as fault:
+        yield "lng", str(fault)
+
+
+def _place(typed: Typed) -> Coordinates | None:
+    """Raises ValueError."""
+    return Coordinates.read(typed.raw.get("lng", ""), typed.raw.get("lat", ""))
 
 
 def _moment(day: Value) -> datetime | None:

@@ -1,6 +1,6 @@
 """The fields that the forms of moves ask for; options that are policy data are named only."""
 
-from tongban_hotline_dispatch.domain.assignment import Role
+from tongban_hotline_dispatch.domain.assignment import CONTACT_WAY_NAMES, Role
 from tongban_hotline_dispatch.domain.callback import MARK_NAMES, RESOLVED_NAMES
 from tongban_hotline_dispatch.pages.forms import Field, Kind
 
@@ -39,6 +39,22 @@ HEARD = (
     ),
     NO_REDO,
     Field(name="note", label="回访记录", kind=Kind.AREA, required=False),
+)
+CONTACT = (
+    Field(
+        name="way",
+        label="联系方式",
+        kind=Kind.SELECT,
+        options=(("", "未说明"), *((each.value, name) for each, name in CONTACT_WAY_NAMES.items())),
+        required=False,
+    ),
+    Field(
+        name="number",
+        label="联系所用号码",
+        most=20,
+        required=False,
+        hint="与登记的号码不同时填写，加密保存",
+    ),
 )
 REPLY = (
     Field(

@@ -5,7 +5,7 @@ from dataclasses import replace
 from typing import Any
 
 from tongban_common.auth import Principal
-from tongban_hotline_dispatch.domain.assignment import AskKind, Role
+from tongban_hotline_dispatch.domain.assignment import AskKind, ContactWay, Role
 from tongban_hotline_dispatch.domain.moves import Act
 from tongban_hotline_dispatch.domain.ticket import Ticket
 from tongban_hotline_dispatch.operations import Desk
@@ -14,6 +14,7 @@ from tongban_hotline_dispatch.pages.forms import Field, Kind
 from tongban_hotline_dispatch.pages.move_fields import (
     CANNOT,
     CAUSE,
+    CONTACT,
     DAYS,
     DISPOSITION,
     GROUND,
@@ -172,6 +173,13 @@ async def _designate(acting: Acting, said: Said) -> Ticket:
     return await acting.assign(said["unit_code"], forced=True)
 
 
+async def _contact(acting: Acting, said: Said) -> Ticket:
+    way = said["way"] or (ContactWay.PHONE if said["number"] else None)
+    return await acting.desk.contact(
+        None if way is None else ContactWay(way), said["number"], sealer=acting.sealer
+    )
+
+
 async def _route_out(acting: Acting, said: Said) -> Ticket:
     return await acting.desk.route_out(said["disposition"], sealer=acting.sealer)
 
@@ -187,7 +195,8 @@ MOVES: tuple[PageMove, ...] = (
         "已先行联系诉求人",
         "reply",
         Act.CONTACT,
-        _on(lambda d, _: d.contact()),
+        _contact,
+        fields=CONTACT,
         on_share=True,
     ),
     _row(

@@ -17,10 +17,11 @@ from tongban_common.privacy import Sealer
 from tongban_common.problems import status_of
 from tongban_common.service import Kit, Parts
 from tongban_hotline_dispatch import operations, queries
-from tongban_hotline_dispatch.domain.assignment import Assignment
+from tongban_hotline_dispatch.domain.assignment import CONTACT_WAY_NAMES, Assignment
 from tongban_hotline_dispatch.domain.attachments import GROUP_NAMES, FileGroup
 from tongban_hotline_dispatch.domain.identity import OF_A_TICKET, SEEN_NAMES
 from tongban_hotline_dispatch.domain.moves import STATUS_NAMES, IllegalMove
+from tongban_hotline_dispatch.domain.particulars import FLAG_NAMES, KIND_NAMES
 from tongban_hotline_dispatch.domain.ticket import NotYourTicket, Ticket
 from tongban_hotline_dispatch.operations import Rules, Step, acts_for, attachments, viewer_of
 from tongban_hotline_dispatch.operations.attachments import Upload, is_kept_back
@@ -35,7 +36,7 @@ from tongban_hotline_dispatch.store import TicketNotFound
 from tongban_hotline_dispatch.store import supervision_reads as reading
 from tongban_hotline_dispatch.store.attachments import Attachment, of_ticket
 from tongban_hotline_dispatch.store.callback_reads import rounds
-from tongban_hotline_dispatch.store.details import details_of
+from tongban_hotline_dispatch.store.first_contacts import contacts_of
 from tongban_hotline_dispatch.store.ticket_story import joined, story
 
 router = Router(prefix="/hotline/tickets")
@@ -221,7 +222,13 @@ async def _context(
         "share": seen.share,
         "units": units,
         "person": await queries.person(reads, ticket, Sealer(look.kit.secret), seen_by=unit),
-        "details": await details_of(reads, ticket.id, Sealer(look.kit.secret)),
+        "details": await queries.details(reads, ticket, sealer, seen_by=unit),
+        "kind_names": KIND_NAMES,
+        "contacts": await contacts_of(
+            reads, ticket.id, sealer, is_kept=ticket.hides_identity and unit is not None
+        ),
+        "way_names": CONTACT_WAY_NAMES,
+        "flag_names": FLAG_NAMES,
         "supervisions": await _supervisions(reads, look, rules),
         "in_hand": await in_hand(reads, ticket, look.who, look.now, sealer=sealer),
         "rounds": await rounds(reads, ticket.id),

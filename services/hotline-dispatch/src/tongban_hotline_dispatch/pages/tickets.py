@@ -13,6 +13,7 @@ from tongban_common.service import Parts
 from tongban_hotline_dispatch import operations, queries
 from tongban_hotline_dispatch.domain.importing import COLUMNS, REQUIRED, BadFile
 from tongban_hotline_dispatch.domain.moves import Status
+from tongban_hotline_dispatch.domain.particulars import FLAG_NAMES, Flag
 from tongban_hotline_dispatch.operations import acts_for, viewer_of
 from tongban_hotline_dispatch.pages.desks import pages
 
@@ -24,6 +25,8 @@ def _filters(
     status: Annotated[str, Query(max_length=20)] = "",
     unit: Annotated[str, Query(max_length=64)] = "",
     overdue: Annotated[str, Query(max_length=5)] = "",
+    flag: Annotated[str, Query(max_length=20)] = "",
+    region: Annotated[str, Query(max_length=12)] = "",
 ) -> queries.Filters:
     """A form sends what was left open as an empty text."""
     viewer = viewer_of(who)
@@ -32,6 +35,8 @@ def _filters(
         status=Status(status) if status in set(Status) else None,
         unit_code=viewer.unit or unit or None,
         is_overdue=True if overdue else None,
+        flag=Flag(flag) if flag in set(Flag) else None,
+        region_code=region or None,
     )
 
 
@@ -51,6 +56,7 @@ async def ticket_list(
         tickets=[(each, _chips(each, now)) for each in found],
         units=await queries.units(reads) if acts_for(who) is None else (),
         filters=filters,
+        flags=FLAG_NAMES,
         next_cursor=_next(found, page),
     )
 
@@ -91,8 +97,8 @@ def _next(found: Sequence[queries.TicketLine], page: PageRequest) -> str | None:
 
 
 def _chips(line: queries.TicketLine, now: datetime) -> list[tuple[str, str]]:
-    """What to say about a ticket's deadlines, and in which tone."""
-    chips = []
+    """What to say about a ticket's flags and deadlines, and in which tone."""
+    chips = [(FLAG_NAMES[each], "warning") for each in line.flags]
     if line.is_overdue(now):
         chips.append(("超期", "danger"))
     elif line.is_near_due(now):

@@ -4,7 +4,19 @@ from collections.abc import Iterable
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import Boolean, Column, DateTime, ForeignKey, Index, Integer, Row, Table, Text, text
+from sqlalchemy import (
+    Boolean,
+    Column,
+    DateTime,
+    ForeignKey,
+    Index,
+    Integer,
+    LargeBinary,
+    Row,
+    Table,
+    Text,
+    text,
+)
 from sqlalchemy.dialects.postgresql import JSONB
 
 from tongban_hotline_dispatch.domain.assignment import Assignment, Role
@@ -48,7 +60,11 @@ assignment = Table(
     Column("asks", _JSON, nullable=False),
     Column("asking", Text),  # the kind of the ask that waits for a decision
     Column("warn_at", _MOMENT),  # of reply_term, as due_at
+    Column("contact_way", Text),  # 先行联系, see store/first_contacts.py
+    Column("contact_number", LargeBinary),  # under seal; none: the number that was registered
+    Column("draft", _JSON),  # 待审签, see store/sign_offs.py
 )
+Index("ix_assignment_draft", assignment.c.unit_code, postgresql_where=text("draft IS NOT NULL"))
 Index("ix_assignment_unit", assignment.c.unit_code, assignment.c.due_at, assignment.c.ticket_id)
 Index("ix_assignment_asking", assignment.c.asking, postgresql_where=text("asking IS NOT NULL"))
 

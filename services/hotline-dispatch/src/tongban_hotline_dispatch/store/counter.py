@@ -7,9 +7,9 @@ from typing import Self
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from tongban_common.policies import Policy, PolicyKind
-from tongban_hotline_dispatch.domain.appeal import AppealType, Channel
+from tongban_hotline_dispatch.domain.appeal import HANDLED, AppealType, Channel
 from tongban_hotline_dispatch.domain.citizens import CitizenRules
-from tongban_hotline_dispatch.domain.elements import Element, Elements, Ending, Requirement
+from tongban_hotline_dispatch.domain.elements import AtOnce, Element, Elements, Ending, Requirement
 
 PLACEHOLDERS = ("ticket_no", "query_code", "due", "words", "repeats")
 
@@ -67,22 +67,49 @@ class _Told(_Part):
         return self.model_dump(exclude={"clause"})
 
 
+class _AtOnce(_Part):
+    disposition: str | None = Field(default=None, min_length=1)
+    answer: str | None = Field(default=None, min_length=1)
+
+    @model_validator(mode="after")
+    def _is_one_of_the_two(self) -> Self:
+        if (self.disposition is None) is (self.answer is None):
+            raise ValueError("登记即办结的，引导情形（disposition）和答复（answer）写明其一")
+        return self
+
+
 class CounterPolicy(Policy):
     query_tries: _Tries
     query_session: _Session
     supplements: _Supplements
     agent: _Agent
     required: list[_Required] = Field(min_length=1)
+    at_once: dict[AppealType, _AtOnce] = Field(default={})
     told: _Told
 
     @model_validator(mode="after")
     def _asks_for_a_contact(self) -> Self:
         """联系方式不得缺省：北京市接诉即办工作条例第十条。"""
         asked = {kind for each in self.required for kind in each.appeal_types if _is_contact(each)}
-        lacking = [kind for kind in AppealType if kind not in asked]
+        lacking = [kind for kind in AppealType if kind not in asked | self.at_once.keys()]
         if lacking:
             raise ValueError(f"这些诉求类型没有要求联系电话：{'、'.join(lacking)}")
         return self
+
+    @model_validator(mode="after")
+    def _handles_the_five(self) -> Self:
+        """咨询、求助、建议、投诉、举报都须受理：北京市接诉即办工作条例第二条。"""
+        ended = [kind for kind in AppealType if kind in HANDLED & self.at_once.keys()]
+        if ended:
+            raise ValueError(f"这些诉求类型须受理，不得登记即办结：{'、'.join(ended)}")
+        return self
+
+    @cached_property
+    def ends_at_once(self) -> dict[AppealType, AtOnce]:
+        return {
+            kind: AtOnce(disposition=each.disposition, answer=each.answer)
+            for kind, each in self.at_once.items()
+        }
 
     @cached_property
     def elements(self) -> Elements:

@@ -10,7 +10,7 @@ from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from tongban_common.policies import LimitRule, Policy, PolicyKind
 from tongban_common.working_days import Unit
-from tongban_hotline_dispatch.domain.appeal import AppealType, Urgency
+from tongban_hotline_dispatch.domain.appeal import HANDLED, AppealType, Urgency
 from tongban_hotline_dispatch.domain.deadlines import STATUTE, Counting, ReplyLimits, ReplyRule
 
 
@@ -88,7 +88,9 @@ class LimitsPolicy(Policy):
             raise ValueError(f"in_force 指向的 {self.in_force} 不在 sets 之中")
         for name, each in self.sets.items():
             covered = {rule.appeal_type for rule in _without_other_conditions(each)}
-            missing = [kind for kind in AppealType if not {kind, None} & covered]
+            missing = [
+                kind for kind in AppealType if kind in HANDLED and not {kind, None} & covered
+            ]
             if missing:
                 raise ValueError(f"{name} 没有这些诉求类型的时限：{'、'.join(missing)}")
         return self

@@ -1,7 +1,7 @@
 """The rule data of the process: `policies/process.yaml` to the value that the domain works with."""
 
 from functools import cached_property
-from typing import Self
+from typing import Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
@@ -102,6 +102,13 @@ class _Keep(_Part):
     clause: str = Field(min_length=1)
 
 
+class _SignOffs(_Part):
+    """分管领导审签: what goes out of a unit only once a second person has signed it off here."""
+
+    of: frozenset[Literal["return", "reply"]] = Field(min_length=1)
+    clause: str = Field(min_length=1)
+
+
 class ProcessPolicy(Policy):
     limits: dict[str, list[_Line]]
     counts: _Counts
@@ -113,6 +120,7 @@ class ProcessPolicy(Policy):
     callback: _Callback
     auto_pass: list[_AutoPass]
     not_delegable: list[_Keep]
+    sign_offs: _SignOffs | None = None  # absent: the unit says that it was done
 
     @model_validator(mode="after")
     def _has_every_stage(self) -> Self:
@@ -154,6 +162,8 @@ class ProcessPolicy(Policy):
                 for each in self.auto_pass
             ),
             kept=tuple(Keep(**each.model_dump()) for each in self.not_delegable),
+            signed=self.sign_offs.of if self.sign_offs else frozenset(),
+            signed_clause=self.sign_offs.clause if self.sign_offs else "",
         )
 
 

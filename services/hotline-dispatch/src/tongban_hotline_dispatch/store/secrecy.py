@@ -34,7 +34,7 @@ from tongban_hotline_dispatch.store.upstream import upstream_report
 _FREE = frozenset({"reason", "citation", "measures", "note", "internal", "public", "text"})
 # Columns of texts and documents, by table; each table has a column `ticket_id`.
 _WORDS: Mapping[Table, tuple[str, ...]] = {
-    assignment: ("reply", "asks"),
+    assignment: ("reply", "asks", "draft"),
     routing_decision: ("title", "content"),
     callback_task: ("note",),
     reappraisal: ("words", "evidence", "county", "city"),
@@ -75,7 +75,7 @@ class Secrecy:
         reads = self._tx.connection
         given = await details_of(reads, ticket_id, self._sealer)
         await reads.execute(delete(ticket_detail).where(ticket_detail.c.ticket_id == ticket_id))
-        return [each for each in (given.target_name, given.demand) if each]
+        return list(given.words)
 
     async def _guards(self, ticket_id: UUID) -> list[str]:
         """回避、被诉单位: the words of the record; a code of the rules stays."""

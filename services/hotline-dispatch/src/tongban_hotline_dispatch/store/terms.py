@@ -5,7 +5,7 @@ from datetime import date, datetime, time
 from typing import Any
 
 from tongban_common.working_days import Limit, Unit
-from tongban_hotline_dispatch.domain.assignment import Ask, AskKind, Reply
+from tongban_hotline_dispatch.domain.assignment import Ask, AskKind, Reply, SignOff
 from tongban_hotline_dispatch.domain.callback import Phase, Suspension
 from tongban_hotline_dispatch.domain.deadlines import STATUTE, Counting, Pause, Term
 
@@ -85,6 +85,7 @@ def ask_document(ask: Ask) -> dict[str, Any]:
         "decided_at": written(ask.decided_at),
         "decided_by": ask.decided_by,
         "note": ask.note,
+        "signed_off": _sign_off_document(ask.signed_off),
     }
 
 
@@ -99,6 +100,7 @@ def ask_of(found: Document) -> Ask:
         decided_at=read(found["decided_at"]),
         decided_by=found["decided_by"],
         note=found["note"],
+        signed_off=_sign_off_of(found.get("signed_off")),
     )
 
 
@@ -111,6 +113,7 @@ def reply_document(reply: Reply | None) -> dict[str, Any] | None:
         "citations": list(reply.citations),
         "evidence": list(reply.evidence),
         "is_resolved": reply.is_resolved,
+        "signed_off": _sign_off_document(reply.signed_off),
     }
 
 
@@ -123,7 +126,18 @@ def reply_of(found: Document | None) -> Reply | None:
         citations=tuple(found["citations"]),
         evidence=tuple(found["evidence"]),
         is_resolved=found["is_resolved"],
+        signed_off=_sign_off_of(found.get("signed_off")),
     )
+
+
+def _sign_off_document(given: SignOff | None) -> dict[str, Any] | None:
+    return None if given is None else {"by": given.by, "at": written(given.at)}
+
+
+def _sign_off_of(found: Document | None) -> SignOff | None:
+    if found is None:
+        return None
+    return SignOff(by=found["by"], at=datetime.fromisoformat(found["at"]))
 
 
 def phase_document(phase: Phase | None) -> dict[str, Any] | None:

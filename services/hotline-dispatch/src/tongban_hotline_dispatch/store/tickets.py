@@ -188,19 +188,22 @@ _CHANGE = (
     .where(ticket.c.id == bindparam("ticket_id"))
     .values(_bound(*(each for each in ticket.c if each.name not in _FIXED)))
 )
+# Kept with a share and by others: store/sign_offs.py, store/first_contacts.py.
+_BESIDE = {"draft", "contact_way", "contact_number"}
+_OF_SHARE = [each for each in assignment.c if each.name not in _BESIDE]
 _KEEP = insert_or_not(assignment).from_select(
-    [each.name for each in assignment.c],
+    [each.name for each in _OF_SHARE],
     # By name: this process goes on when a migration adds a column.
     text(
-        f"SELECT {', '.join(each.name for each in assignment.c)} "  # noqa: S608 - of definitions
+        f"SELECT {', '.join(each.name for each in _OF_SHARE)} "  # noqa: S608 - of definitions
         "FROM jsonb_populate_recordset(NULL::assignment, :shares)"
     )
     .bindparams(bindparam("shares", type_=JSONB))
-    .columns(*assignment.c),
+    .columns(*_OF_SHARE),
 )
 _KEEP = _KEEP.on_conflict_do_update(
     index_elements=["ticket_id", "no"],
-    set_={each.name: _KEEP.excluded[each.name] for each in assignment.c if not each.primary_key},
+    set_={each.name: _KEEP.excluded[each.name] for each in _OF_SHARE if not each.primary_key},
 )
 _MOVE = insert(ticket_move).values(_bound(*ticket_move.c)).add_cte(_CHANGE.cte("changed"))
 _MOVE_AND_KEEP = _MOVE.add_cte(_KEEP.cte("kept"))
