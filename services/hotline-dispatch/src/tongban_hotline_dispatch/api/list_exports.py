@@ -193,13 +193,18 @@ async def reappraisals(
     leave: Annotated[Leaving, leaving("reappraisal:read")],
     state: Annotated[contesting.State | None, Open, Query(description="状态")] = None,
 ) -> StreamingResponse:
-    viewer = viewer_of(leave.who)
+    viewer, with_below = viewer_of(leave.who), leave.who.may("reappraisal:review")
     return await leave.send(
         "reappraisals",
         "差评复核",
         _REAPPRAISALS,
         lambda reads, page: callback_reads.reappraisals(
-            reads, viewer=viewer, state=state, after=page.after, most=page.limit
+            reads,
+            viewer=viewer,
+            state=state,
+            after=page.after,
+            most=page.limit,
+            with_below=with_below,
         ),
         lambda line: line.key,
         {"state": state},
