@@ -228,3 +228,48 @@ async def test_a_refused_application_says_why_and_keeps_what_was_typed(
     assert (late.status_code, "已超过申请期限" in late.text) == (422, True)
     assert "&lt;b&gt;政策不允许" in late.text
     assert strange.status_code == 404
+
+
+async def test_the_county_s_centre_reviews_what_units_below_it_contest_and_nothing_else(
+    opened: Any, client: Client
+) -> None:
+    """三级复核: the unit applies, its county reviews, the city decides (hotline.md section 5)."""
+    case = await opened(unit="T1")
+    await case.reply(NOW + DAY, unit="T1")
+    ticket = await case.on_desk(NOW + 2 * DAY, lambda desk: desk.call_back(BAD))
+    town = client.as_("unit_officer", subject="t-1", unit="T1")
+    api = "/hotline/v1/reappraisals"
+    asked = {
+        "tracks": ["satisfaction"],
+        "ground": "POLICY_FORBIDS",
+        "words": "政策不允许",
+        "evidence": ["说明记录"],
+        "is_signed_off": True,
+    }
+    made = await town.post(f"/hotline/v1/tickets/{ticket.id}/reappraisals", json=asked)
+    assert made.status_code == 201, made.text
+    one = made.json()["id"]
+    county = client.as_("county_hub", subject="k-1", unit="A3")
+    other = client.as_("county_hub", subject="k-2", unit="A7")
+    its_own = client.as_("county_hub", subject="k-3", unit="T1")
+    seen, passed = {"If-Match": '"1"'}, {"is_passed": True, "note": "属实"}
+
+    assert [len((await who.get(api)).json()["items"]) for who in (county, other)] == [1, 0]
+    assert (await other.get(f"{api}/{one}")).status_code == 404
+    for stranger in (other, its_own):
+        refused = await stranger.post(f"{api}/{one}/review", json=passed, headers=seen)
+        assert refused.json()["code"] == "reappraisal.not_your_unit"
+    assert "县级复核结论" not in (await its_own.get(f"{REAPPRAISALS}/{one}")).text
+    page = (await county.get(f"{REAPPRAISALS}/{one}")).text
+    reviewed = await county.post(
+        f"{REAPPRAISALS}/{one}/review", data={"version": "1", "is_passed": "yes", "words": "属实"}
+    )
+
+    assert "县级复核结论" in page
+    assert reviewed.status_code == 303, reviewed.text
+    after = (await county.get(f"{api}/{one}")).json()
+    assert after["state"] == "at_city"
+    # the city's decision is not the county's, and no ticket is its to read
+    decided = await county.post(f"{api}/{one}/decide", json={}, headers=seen)
+    assert decided.status_code == 403
+    assert (await county.get(f"/hotline/v1/tickets/{ticket.id}")).status_code == 403

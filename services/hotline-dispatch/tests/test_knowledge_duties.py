@@ -3,6 +3,7 @@ from datetime import datetime, timedelta
 from typing import Any
 
 import pytest
+from sqlalchemy import select
 
 from tongban_common.service import Kit, Service
 from tongban_common.testing import Client, Clock
@@ -11,6 +12,7 @@ from tongban_hotline_dispatch import operations
 from tongban_hotline_dispatch.domain.appeal import AppealType
 from tongban_hotline_dispatch.domain.assignment import Reply
 from tongban_hotline_dispatch.operations import Step, knowledge_duties
+from tongban_hotline_dispatch.store.supervision import supervision_notice
 
 ITEMS = "/hotline/v1/knowledge"
 URL = "/hotline/v1/knowledge-duties"
@@ -106,6 +108,9 @@ async def test_a_policy_that_is_not_in_the_base_in_time_is_told_once_and_kept_in
     assert [(each["id"], each["is_late"], each["done_at"]) for each in late] == [
         (duty["id"], True, None)
     ]
+    async with kit.db.reading() as reads:
+        (notice,) = (await reads.execute(select(supervision_notice.c.body))).scalars()
+    assert "新政策入库：安府发〔2026〕1号，期限2026年9月23日 24:00，已逾期" in notice
 
 
 async def test_an_error_is_corrected_by_a_new_version_within_one_working_day(

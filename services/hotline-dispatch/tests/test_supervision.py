@@ -119,7 +119,7 @@ async def test_a_letter_is_issued_answered_rejected_answered_again_accepted_and_
         "closed",
     ]
     notice = record["notices"][0]
-    assert (notice["template"], notice["template_version"]) == ("letter", 1)
+    assert (notice["template"], notice["template_version"]) == ("letter_otherwise", 1)
     assert notice["audience"] == ["leader_in_charge"]
     for said in ("督办通知书", "A3政府", ticket.ticket_no, "2026年9月24日 24:00", "领导批示件"):
         assert said in notice["body"]

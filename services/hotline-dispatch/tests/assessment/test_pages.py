@@ -1,5 +1,9 @@
 """The pages and the command of the assessment."""
 
+import csv
+import io
+
+import httpx
 from typer.testing import CliRunner
 
 from tongban_common.db import Database
@@ -73,3 +77,31 @@ def test_the_command_computes_and_computes_again(settings: ServiceSettings, db: 
     assert "第1次核算" in first.output
     assert "第2次核算" in second.output
     assert wrong.exit_code == 1
+
+
+async def test_the_figures_leave_by_the_file_with_both_sides_and_what_is_withheld_stays_so(
+    opened: Opened, computed: Computed, client: Client, officer: Client
+) -> None:
+    await (await opened()).whole(GOOD)
+    for _ in range(5):
+        await (await opened(unit="A7")).whole(SETTLED)
+    await computed()
+    supervisor = client.as_("supervisor", subject="s-1")
+    address = "/hotline/v1/exports/assessment.csv"
+
+    def rows(answer: httpx.Response) -> dict[str, dict[str, str]]:
+        assert answer.status_code == 200, answer.text
+        text = answer.content.decode("utf-8-sig")
+        return {each["单位编码"]: each for each in csv.DictReader(io.StringIO(text, newline=""))}
+
+    found = rows(await supervisor.get(f"{address}?period=2026-09&run=1"))
+
+    assert found.keys() == {"A3", "A7"}
+    assert (found["A3"]["按时办结率（分子）"], found["A3"]["按时办结率（分母）"]) == ("1", "1")
+    assert (found["A3"]["满意率（分子）"], found["A3"]["满意率"]) == ("", "")  # one rating
+    assert found["A7"]["满意率"] != ""
+    assert rows(await officer.get(address)).keys() == {"A3"}
+    assert (await supervisor.get(f"{address}?period=2025-01")).status_code == 404
+    sheet = await supervisor.get("/hotline/v1/exports/assessment.xlsx")
+    assert sheet.content.startswith(b"PK")
+    assert "/hotline/v1/exports/assessment.xlsx" in (await supervisor.get(PAGE)).text

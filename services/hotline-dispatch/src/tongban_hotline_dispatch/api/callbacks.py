@@ -1,9 +1,9 @@
 """Callbacks (回访) by HTTP: the queue, who takes a task, what was heard, what becomes of it."""
 
-from typing import Any
+from typing import Annotated, Any
 from uuid import UUID
 
-from fastapi import Response
+from fastapi import Query, Response
 from pydantic import BaseModel, Field
 
 from tongban_common.auth import Principal, require
@@ -20,7 +20,7 @@ from tongban_hotline_dispatch.domain.process import UnknownReason
 from tongban_hotline_dispatch.operations import viewer_of
 from tongban_hotline_dispatch.operations.callbacks import Answers, CallbackDesk
 from tongban_hotline_dispatch.store import TicketNotFound
-from tongban_hotline_dispatch.store.callback_reads import Task, tasks
+from tongban_hotline_dispatch.store.callback_reads import Task, What, tasks
 from tongban_hotline_dispatch.store.callbacks import AlreadyTaken, CallbackNotFound
 
 router = Router(prefix="/hotline/v1", tags=["回访"])
@@ -96,10 +96,18 @@ class DecideRequest(Body):
 
 @router.get("/callbacks", summary="待回访")
 async def queue(
-    page: Paged, reads: Reads, now: Now, who: Principal = require("ticket:callback")
+    page: Paged,
+    reads: Reads,
+    now: Now,
+    what: Annotated[
+        What | None, Query(description="待回访、到期未答复、差评待处理、我领取的；不给则全部")
+    ] = None,
+    who: Principal = require("ticket:callback"),
 ) -> TasksView:
     """What may be called about by now; the end of the rating period first."""
-    found = await tasks(reads, viewer=viewer_of(who), now=now, after=page.after, most=page.limit)
+    found = await tasks(
+        reads, viewer=viewer_of(who), now=now, after=page.after, most=page.limit, what=what
+    )
     last = found[-1] if len(found) == page.limit else None
     return TasksView(
         items=[TaskView.of(each, who.subject) for each in found],

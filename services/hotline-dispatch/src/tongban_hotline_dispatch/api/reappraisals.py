@@ -224,9 +224,14 @@ async def list_them(
     state: Annotated[State | None, Query()] = None,
     who: Principal = require("reappraisal:read"),
 ) -> ReappraisalPageView:
-    """Newest first; a unit its own."""
+    """Newest first; a unit its own, the county's centre those of the units below it."""
     found = await listed(
-        reads, viewer=viewer_of(who), state=state, after=page.after, most=page.limit
+        reads,
+        viewer=viewer_of(who),
+        state=state,
+        after=page.after,
+        most=page.limit,
+        with_below=who.may("reappraisal:review"),
     )
     last = found[-1] if len(found) == page.limit else None
     return ReappraisalPageView(
@@ -244,7 +249,9 @@ async def read(
     reads: Reads,
     who: Principal = require("reappraisal:read"),
 ) -> ReappraisalLineView:
-    line = await one_reappraisal(reads, reappraisal_id, seen_by=viewer_of(who))
+    line = await one_reappraisal(
+        reads, reappraisal_id, seen_by=viewer_of(who), with_below=who.may("reappraisal:review")
+    )
     tag(response, line.reappraisal.version)
     return ReappraisalLineView.of_line(line)
 
@@ -262,6 +269,7 @@ async def review(
     now: Now,
     who: Principal = require("reappraisal:review"),
 ) -> ReappraisalView:
+    """By the centre of the county (县级中心) that the unit is below, or by the city's."""
     one = await reappraisals.review(
         tx,
         _act(reappraisal_id, who, expected),

@@ -237,6 +237,11 @@ class SupervisionRules:
     form_audience: tuple[str, ...]
     round_hour: int
 
+    def template(self, code: str, *, is_of_term: bool) -> Template:
+        """The words; those of an overdue term only where there is one (hotline.md 4.2)."""
+        other = None if is_of_term else self.templates.get(f"{code}_otherwise")
+        return other or self.templates[code]
+
     def cause(self, code: str) -> Reason:
         return _known(self.causes, code, "督办事由")
 

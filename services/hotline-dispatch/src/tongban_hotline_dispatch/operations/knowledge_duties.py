@@ -12,6 +12,7 @@ from tongban_common.timers import Deadline, Due
 from tongban_common.web.filters import due_time
 from tongban_common.working_days import SHANGHAI, WorkingCalendar
 from tongban_hotline_dispatch.domain.duties import (
+    DUTY_NAMES,
     Duty,
     DutyKind,
     KnowledgeRules,
@@ -255,6 +256,7 @@ async def _miss(tx: Transaction, duty: Duty, rules: Rules, now: datetime) -> Non
             units=(duty.unit_code,),
             ticket_ids=(),
             level=known.knowledge_level,
+            words=f"{DUTY_NAMES[duty.kind]}：{duty.about}，期限{due_time(duty.due_at)}，已逾期。",
         )
         office = Office(tx, rules=known, calendar=rules.calendar, now=now)
         await office.issue(order, Occasion(values={"due": due_time(duty.due_at)}))

@@ -1,7 +1,7 @@
 """The use cases of a reappraisal (复核): load, decide, save, wind its timer, announce."""
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
 from uuid import UUID
@@ -25,6 +25,7 @@ from tongban_hotline_dispatch.domain.reappraisal import (
     CountyReview,
     Judgement,
     Level,
+    NotYourReappraisal,
     Reappraisal,
     State,
     Track,
@@ -35,6 +36,7 @@ from tongban_hotline_dispatch.operations.assessment import note_input
 from tongban_hotline_dispatch.operations.performing import rules_at
 from tongban_hotline_dispatch.store import Tickets
 from tongban_hotline_dispatch.store.assessment import Noted
+from tongban_hotline_dispatch.store.guard import is_below
 from tongban_hotline_dispatch.store.reappraisals import Reappraisals
 
 TIMER = "reappraisal"
@@ -76,13 +78,22 @@ async def apply(
 async def review(
     tx: Transaction, act: Act, *, is_passed: bool, note: str | None, rules: Rules, now: datetime
 ) -> Reappraisal:
-    """县级复核."""
+    """县级复核, by the county's centre for the units below it, by the city's for all.
+
+    Raises NotYourReappraisal.
+    """
     given = CountyReview(is_passed=is_passed, by=act.actor, at=now, note=note)
 
     def command(one: Reappraisal) -> Reappraisal:
         return one.pass_county(given, rules) if is_passed else one.fail_county(given)
 
-    return await _perform(tx, act, command, rules=rules, now=now)
+    before = await Reappraisals(tx).get(act.reappraisal_id)
+    rated = before.contested.unit_code
+    if act.unit is not None and (
+        act.unit == rated or not await is_below(tx.connection, rated, act.unit)
+    ):
+        raise NotYourReappraisal("该复核的申请单位不是本县级中心的下级单位")
+    return await _perform(tx, replace(act, unit=None), command, rules=rules, now=now)
 
 
 async def decide(

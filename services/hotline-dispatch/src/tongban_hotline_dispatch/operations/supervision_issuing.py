@@ -193,7 +193,7 @@ class Office:
         code = rules.form_template if rule is None else rule.template
         if occasion.rung is not None:
             code = occasion.rung.template
-        template = rules.templates[code]
+        template = rules.template(code, is_of_term=occasion.step is not None)
         names = await self._supervisions.names(order.units)
         numbers = await self._supervisions.numbers(order.ticket_ids)
         values = {
@@ -205,7 +205,7 @@ class Office:
             "due": "—",
             "overdue_days": "0",
             "reply_due": due_time(None if made.reply_term is None else made.reply_term.due_at),
-            "basis": order.legal_basis,
+            "basis": order.legal_basis if occasion.rung is None else occasion.rung.clause,
             "cause": rules.cause_name(order.cause),
             "count": str(len(order.ticket_ids)),
             "words": mask_text(order.words or "", whole=True),

@@ -124,7 +124,12 @@ async def list_page(
     chosen = State(state) if state in set(State) else None
     viewer = viewer_of(who)
     found = await reading.reappraisals(
-        reads, viewer=viewer, state=chosen, after=page.after, most=page.limit
+        reads,
+        viewer=viewer,
+        state=chosen,
+        after=page.after,
+        most=page.limit,
+        with_below=who.may("reappraisal:review"),
     )
     marks = []
     if viewer.unit is not None and who.may("reappraisal:request"):
@@ -312,7 +317,12 @@ async def _shown(look: Look, reappraisal_id: UUID, failed: Failed | None = None)
 
 async def _one(look: Look, reappraisal_id: UUID) -> ReappraisalLine:
     async with look.kit.db.reading() as reads:
-        return await reading.one_reappraisal(reads, reappraisal_id, seen_by=viewer_of(look.who))
+        return await reading.one_reappraisal(
+            reads,
+            reappraisal_id,
+            seen_by=viewer_of(look.who),
+            with_below=look.who.may("reappraisal:review"),
+        )
 
 
 def _turn(who: Principal, one: Reappraisal) -> str | None:
@@ -320,7 +330,11 @@ def _turn(who: Principal, one: Reappraisal) -> str | None:
     unit = acts_for(who)
     if one.state is State.AT_CITY and unit is None and who.may("reappraisal:decide"):
         return "decide"
-    if one.state is State.AT_COUNTY and unit is None and who.may("reappraisal:review"):
+    if (
+        one.state is State.AT_COUNTY
+        and unit != one.contested.unit_code
+        and who.may("reappraisal:review")
+    ):
         return "review"
     return None
 

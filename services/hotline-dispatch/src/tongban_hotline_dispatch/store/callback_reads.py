@@ -15,7 +15,7 @@ from tongban_hotline_dispatch.domain.callback import Cause, Mark, Outcome, Resol
 from tongban_hotline_dispatch.domain.guard import Viewer
 from tongban_hotline_dispatch.domain.reappraisal import Reappraisal, State
 from tongban_hotline_dispatch.store.callbacks import callback_task
-from tongban_hotline_dispatch.store.guard import visible_to
+from tongban_hotline_dispatch.store.guard import below, visible_to
 from tongban_hotline_dispatch.store.reappraisals import (
     CONTESTABLE,
     ReappraisalNotFound,
@@ -185,13 +185,14 @@ async def reappraisals(
     state: State | None,
     after: Key,
     most: int,
+    with_below: bool = False,
 ) -> Sequence[ReappraisalLine]:
-    """Newest first."""
+    """Newest first; of a unit its own, and with those of the units below for who reviews them."""
     c = reappraisal.c
     order = (c.requested_at, c.id)
     query = _LINES.where(visible_to(viewer)).order_by(*(each.desc() for each in order)).limit(most)
     if viewer.unit is not None:
-        query = query.where(c.unit_code == viewer.unit)
+        query = query.where(_of_unit(viewer.unit, with_below=with_below))
     if state is not None:
         query = query.where(c.state == state)
     if after is not None:
@@ -201,14 +202,14 @@ async def reappraisals(
 
 
 async def one_reappraisal(
-    reads: AsyncConnection, reappraisal_id: UUID, *, seen_by: Viewer
+    reads: AsyncConnection, reappraisal_id: UUID, *, seen_by: Viewer, with_below: bool = False
 ) -> ReappraisalLine:
     """Another unit's is as if it were not there. Raises ReappraisalNotFound."""
-    rows = await reads.execute(
-        _LINES.where(reappraisal.c.id == reappraisal_id, visible_to(seen_by))
-    )
-    row = rows.one_or_none()
-    if row is None or seen_by.unit not in {None, row.unit_code}:
+    query = _LINES.where(reappraisal.c.id == reappraisal_id, visible_to(seen_by))
+    if seen_by.unit is not None:
+        query = query.where(_of_unit(seen_by.unit, with_below=with_below))
+    row = (await reads.execute(query)).one_or_none()
+    if row is None:
         raise ReappraisalNotFound("没有这项复核申请")
     return _line(row)
 
@@ -225,6 +226,11 @@ _LINES = _LINES.select_from(
 
 # As the index of bad marks has it.
 _BAD_TASK = (_T.result == Mark.DISSATISFIED) | (_T.resolved == Resolved.NO)
+
+
+def _of_unit(code: str, *, with_below: bool) -> ColumnElement[bool]:
+    column = reappraisal.c.unit_code
+    return column.in_(below(code)) if with_below else column == code
 
 
 def _tasks() -> Select[Any]:

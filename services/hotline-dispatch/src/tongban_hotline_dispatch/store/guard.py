@@ -103,6 +103,15 @@ async def is_below(reads: AsyncConnection, unit_code: str, target: str) -> bool:
     return target in {unit_code, *found.scalars()}
 
 
+def below(code: str) -> Select[Any]:
+    """A unit and all below it, to whatever depth."""
+    own = select(unit.c.code).where(unit.c.code == code)
+    line = own.cte("below_unit", recursive=True)
+    under = unit.alias("under")
+    line = line.union(select(under.c.code).join(line, under.c.parent_code == line.c.code))
+    return select(line.c.code)
+
+
 async def lines(reads: AsyncConnection, ticket_id: UUID) -> list[GuardLine]:
     """In the order in which they happened."""
     rows = await reads.execute(
