@@ -104,15 +104,18 @@ def packaged_text(package: str, file: str) -> str:
 def parse_document(document: str, model: type[ModelT], *, where: str) -> ModelT:
     """YAML to a checked value. Raises BadPolicy that lists every fault with its line."""
     root, body = _read(document, where=where)
+    faults = [(line, f"{key}：重复的键，第{first}行已有") for line, key, first in _repeated(root)]
+    checked = None
     try:
-        return model.model_validate(body)
-    except ValidationError as faults:
-        lines = [
-            f"{where} 第{_line(root, fault['loc'])}行 "
-            f"{'.'.join(str(part) for part in fault['loc'])}：{fault['msg']}"
-            for fault in faults.errors(include_input=False, include_url=False)
+        checked = model.model_validate(body)
+    except ValidationError as refused:
+        faults += [
+            (_line(root, fault["loc"]), f"{'.'.join(map(str, fault['loc']))}：{fault['msg']}")
+            for fault in refused.errors(include_input=False, include_url=False)
         ]
-        raise BadPolicy("\n".join(lines)) from None
+    if checked is None or faults:
+        raise BadPolicy("\n".join(f"{where} 第{line}行 {words}" for line, words in sorted(faults)))
+    return checked
 
 
 def parse_file(raw: bytes, kinds: Sequence[PolicyKind[Any]], *, where: str) -> Policy:
@@ -263,6 +266,34 @@ class PolicyShelf(Generic[PolicyT]):
                 self._versions = [self._kind.model.model_validate(row.body) for row in rows]
             self._read_at = time.monotonic()
         return self._versions
+
+
+def _repeated(root: yaml.Node | None) -> list[tuple[int, str, int]]:
+    """Each key that its mapping holds already: its line, the key, and the line of the first."""
+    found: list[tuple[int, str, int]] = []
+    seen: set[int] = set()  # an alias stands for the same node again
+    open_nodes = [] if root is None else [root]
+    while open_nodes:
+        node = open_nodes.pop()
+        if id(node) in seen:
+            continue
+        seen.add(id(node))
+        if isinstance(node, yaml.SequenceNode):
+            open_nodes.extend(node.value)
+        if not isinstance(node, yaml.MappingNode):
+            continue
+        lines: dict[tuple[str, str], int] = {}
+        for key, value in node.value:
+            open_nodes.append(value)
+            if not isinstance(key, yaml.ScalarNode):
+                continue
+            line = key.start_mark.line + 1
+            same = (key.tag, key.value)
+            if same in lines:
+                found.append((line, key.value, lines[same]))
+            else:
+                lines[same] = line
+    return found
 
 
 def _line(node: yaml.Node | None, path: tuple[int | str, ...]) -> int:
