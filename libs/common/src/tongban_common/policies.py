@@ -12,12 +12,14 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date
 from importlib.resources import files
+from itertools import pairwise
 from typing import Any, Generic, TypeVar
 
 import yaml
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from sqlalchemy import Column, Date, DateTime, Integer, Table, Text, func, select
 from sqlalchemy.dialects.postgresql import JSONB, insert
+from sqlalchemy.ext.asyncio import AsyncConnection
 from yaml.constructor import ConstructorError
 from yaml.reader import ReaderError
 
@@ -45,6 +47,10 @@ class BadPolicy(BadInput):
 
 class PolicyChanged(Conflict):
     code = "policy.version_is_immutable"
+
+
+class PolicyOverlaps(Conflict):
+    code = "policy.periods_overlap"
 
 
 class NoPolicy(NotFound):
@@ -184,7 +190,9 @@ def access_of(package: str) -> dict[str, frozenset[str]]:
 async def load(db: Database, policies: Sequence[Policy]) -> list[Policy]:
     """Store new versions; what is there already stays. Returns those that are new.
 
-    Raises PolicyChanged when a stored version differs from the document of the same version.
+    Raises PolicyChanged when a stored version differs from the document of the same version, and
+    PolicyOverlaps when a new one would start before a version with a lower number, or after one
+    with a higher.
     """
     fresh = []
     async with db.transaction() as tx:
@@ -213,7 +221,27 @@ async def load(db: Database, policies: Sequence[Policy]) -> list[Policy]:
                 raise PolicyChanged(
                     f"{each.name} 第{each.version}版已入库且内容不同；修改请另立新版本"
                 )
+        for each in fresh:
+            await _check_periods(tx.connection, each)
     return fresh
+
+
+async def _check_periods(connection: AsyncConnection, fresh: Policy) -> None:
+    """No later version starts before an earlier one; of the same day, the later holds.
+
+    Raises PolicyOverlaps, with every fault.
+    """
+    kept = select(policy.c.version, policy.c.effective_from).where(policy.c.name == fresh.name)
+    versions = (await connection.execute(kept.order_by(policy.c.version))).all()
+    faults = [
+        f"{fresh.name} 第{later.version}版自{later.effective_from}起施行，"
+        f"早于第{earlier.version}版的{earlier.effective_from}"
+        for earlier, later in pairwise(versions)
+        if later.effective_from < earlier.effective_from
+        and fresh.version in (earlier.version, later.version)
+    ]
+    if faults:
+        raise PolicyOverlaps("\n".join(faults))
 
 
 async def listed(db: Database) -> list[dict[str, Any]]:
