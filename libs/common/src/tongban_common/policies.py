@@ -12,12 +12,14 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date
 from importlib.resources import files
+from itertools import pairwise
 from typing import Any, Generic, TypeVar
 
 import yaml
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from sqlalchemy import Column, Date, DateTime, Integer, Table, Text, func, select
 from sqlalchemy.dialects.postgresql import JSONB, insert
+from sqlalchemy.ext.asyncio import AsyncConnection
 from yaml.constructor import ConstructorError
 from yaml.reader import ReaderError
 
@@ -45,6 +47,10 @@ class BadPolicy(BadInput):
 
 class PolicyChanged(Conflict):
     code = "policy.version_is_immutable"
+
+
+class PolicyOverlaps(Conflict):
+    code = "policy.periods_overlap"
 
 
 class NoPolicy(NotFound):
@@ -104,15 +110,18 @@ def packaged_text(package: str, file: str) -> str:
 def parse_document(document: str, model: type[ModelT], *, where: str) -> ModelT:
     """YAML to a checked value. Raises BadPolicy that lists every fault with its line."""
     root, body = _read(document, where=where)
+    faults = [(line, f"{key}：重复的键，第{first}行已有") for line, key, first in _repeated(root)]
+    checked = None
     try:
-        return model.model_validate(body)
-    except ValidationError as faults:
-        lines = [
-            f"{where} 第{_line(root, fault['loc'])}行 "
-            f"{'.'.join(str(part) for part in fault['loc'])}：{fault['msg']}"
-            for fault in faults.errors(include_input=False, include_url=False)
+        checked = model.model_validate(body)
+    except ValidationError as refused:
+        faults += [
+            (_line(root, fault["loc"]), f"{'.'.join(map(str, fault['loc']))}：{fault['msg']}")
+            for fault in refused.errors(include_input=False, include_url=False)
         ]
-        raise BadPolicy("\n".join(lines)) from None
+    if checked is None or faults:
+        raise BadPolicy("\n".join(f"{where} 第{line}行 {words}" for line, words in sorted(faults)))
+    return checked
 
 
 def parse_file(raw: bytes, kinds: Sequence[PolicyKind[Any]], *, where: str) -> Policy:
@@ -181,7 +190,9 @@ def access_of(package: str) -> dict[str, frozenset[str]]:
 async def load(db: Database, policies: Sequence[Policy]) -> list[Policy]:
     """Store new versions; what is there already stays. Returns those that are new.
 
-    Raises PolicyChanged when a stored version differs from the document of the same version.
+    Raises PolicyChanged when a stored version differs from the document of the same version, and
+    PolicyOverlaps when a new one would start before a version with a lower number, or after one
+    with a higher.
     """
     fresh = []
     async with db.transaction() as tx:
@@ -210,7 +221,27 @@ async def load(db: Database, policies: Sequence[Policy]) -> list[Policy]:
                 raise PolicyChanged(
                     f"{each.name} 第{each.version}版已入库且内容不同；修改请另立新版本"
                 )
+        for each in fresh:
+            await _check_periods(tx.connection, each)
     return fresh
+
+
+async def _check_periods(connection: AsyncConnection, fresh: Policy) -> None:
+    """No later version starts before an earlier one; of the same day, the later holds.
+
+    Raises PolicyOverlaps, with every fault.
+    """
+    kept = select(policy.c.version, policy.c.effective_from).where(policy.c.name == fresh.name)
+    versions = (await connection.execute(kept.order_by(policy.c.version))).all()
+    faults = [
+        f"{fresh.name} 第{later.version}版自{later.effective_from}起施行，"
+        f"早于第{earlier.version}版的{earlier.effective_from}"
+        for earlier, later in pairwise(versions)
+        if later.effective_from < earlier.effective_from
+        and fresh.version in (earlier.version, later.version)
+    ]
+    if faults:
+        raise PolicyOverlaps("\n".join(faults))
 
 
 async def listed(db: Database) -> list[dict[str, Any]]:
@@ -263,6 +294,34 @@ class PolicyShelf(Generic[PolicyT]):
                 self._versions = [self._kind.model.model_validate(row.body) for row in rows]
             self._read_at = time.monotonic()
         return self._versions
+
+
+def _repeated(root: yaml.Node | None) -> list[tuple[int, str, int]]:
+    """Each key that its mapping holds already: its line, the key, and the line of the first."""
+    found: list[tuple[int, str, int]] = []
+    seen: set[int] = set()  # an alias stands for the same node again
+    open_nodes = [] if root is None else [root]
+    while open_nodes:
+        node = open_nodes.pop()
+        if id(node) in seen:
+            continue
+        seen.add(id(node))
+        if isinstance(node, yaml.SequenceNode):
+            open_nodes.extend(node.value)
+        if not isinstance(node, yaml.MappingNode):
+            continue
+        lines: dict[tuple[str, str], int] = {}
+        for key, value in node.value:
+            open_nodes.append(value)
+            if not isinstance(key, yaml.ScalarNode):
+                continue
+            line = key.start_mark.line + 1
+            same = (key.tag, key.value)
+            if same in lines:
+                found.append((line, key.value, lines[same]))
+            else:
+                lines[same] = line
+    return found
 
 
 def _line(node: yaml.Node | None, path: tuple[int | str, ...]) -> int:
