@@ -117,8 +117,9 @@ def test_the_documents_are_plain_yaml() -> None:
         ),
         ("rework_rounds: {value: 2,", "rework_rounds: {value: -1,", "counts.rework_rounds.value"),
         ("words: 您的来电没有实质诉求，已作记录。", "words: ''", "dispositions.NO_SUBSTANCE.words"),
+        ("levels: [township, village]", "levels: [twonship]", r"第\d+行 not_delegable\.0\.levels"),
     ],
-    ids=["缺环节", "未知触发", "未知事由", "没有一般时限", "负数", "没有告知的话"],
+    ids=["缺环节", "未知触发", "未知事由", "没有一般时限", "负数", "没有告知的话", "没有的层级"],
 )
 def test_a_faulty_process_is_refused_with_its_place(old: str, new: str, said: str) -> None:
     text = packaged_text(PACKAGE, "process.yaml")

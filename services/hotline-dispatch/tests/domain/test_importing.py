@@ -126,7 +126,7 @@ def test_a_file_with_too_many_rows_is_refused_whole() -> None:
     [
         ({"channel": ""}, "渠道为空"),
         ({"channel": "飞鸽"}, "渠道不在允许的取值之内"),
-        ({"appeal_type": "感谢"}, "诉求类型不在允许的取值之内"),
+        ({"appeal_type": "闲聊"}, "诉求类型不在允许的取值之内"),
         ({"urgency": "十万火急"}, "紧急程度不在允许的取值之内"),
         ({"channel_order_no": " "}, "渠道编号为空"),
         ({"title": "长" * 201}, "标题超过200字"),

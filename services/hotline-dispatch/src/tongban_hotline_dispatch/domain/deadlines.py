@@ -4,6 +4,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import date, datetime, time, timedelta
 from decimal import Decimal
+from enum import StrEnum
 
 from tongban_common.errors import RuleViolation
 from tongban_common.working_days import (
@@ -31,6 +32,16 @@ _UNIT_NAMES = {
 
 class NoRule(RuleViolation):
     code = "policy.no_rule_fits"
+
+
+class UnitLevel(StrEnum):
+    """The levels of the directory, as rules may name them."""
+
+    CITY = "city"
+    COUNTY = "county"
+    TOWNSHIP = "township"
+    VILLAGE = "village"
+    PARK = "park"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

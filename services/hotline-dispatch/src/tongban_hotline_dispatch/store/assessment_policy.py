@@ -22,6 +22,7 @@ from tongban_hotline_dispatch.domain.assessment import (
     Weighed,
     Window,
 )
+from tongban_hotline_dispatch.domain.deadlines import UnitLevel
 from tongban_hotline_dispatch.domain.periods import PeriodType
 
 
@@ -77,7 +78,7 @@ class _Tier(_Named):
 
 class _Group(_Named):
     code: str = Field(pattern=r"^[a-z_]{1,32}$")
-    levels: frozenset[str]
+    levels: frozenset[UnitLevel]
 
 
 class _Mode(_Part):

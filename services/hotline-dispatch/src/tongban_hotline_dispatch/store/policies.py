@@ -11,7 +11,13 @@ from pydantic import BaseModel, ConfigDict, Field, model_validator
 from tongban_common.policies import LimitRule, Policy, PolicyKind
 from tongban_common.working_days import Unit
 from tongban_hotline_dispatch.domain.appeal import HANDLED, AppealType, Urgency
-from tongban_hotline_dispatch.domain.deadlines import STATUTE, Counting, ReplyLimits, ReplyRule
+from tongban_hotline_dispatch.domain.deadlines import (
+    STATUTE,
+    Counting,
+    ReplyLimits,
+    ReplyRule,
+    UnitLevel,
+)
 
 
 class _Part(BaseModel):
@@ -21,7 +27,7 @@ class _Part(BaseModel):
 class _Line(LimitRule):
     urgency: Urgency | None = None
     matter_code: str | None = None
-    level: str | None = None
+    level: UnitLevel | None = None
     appeal_type: AppealType | None = None
 
     def rule(self) -> ReplyRule:

@@ -8,6 +8,7 @@ from pydantic import BaseModel, ConfigDict, Field, model_validator
 from tongban_common.policies import LimitRule, Policy, PolicyKind
 from tongban_hotline_dispatch.domain.appeal import AppealType, Urgency
 from tongban_hotline_dispatch.domain.assignment import AskKind
+from tongban_hotline_dispatch.domain.deadlines import UnitLevel
 from tongban_hotline_dispatch.domain.process import (
     AutoPass,
     Counts,
@@ -98,7 +99,7 @@ class _AutoPass(_Part):
 
 class _Keep(_Part):
     matter: str = Field(min_length=1)
-    levels: frozenset[str] = Field(min_length=1)
+    levels: frozenset[UnitLevel] = Field(min_length=1)
     clause: str = Field(min_length=1)
 
 
