@@ -20,6 +20,7 @@ from tongban_hotline_dispatch.domain.guard import (
     OwnRecusal,
     Recused,
 )
+from tongban_hotline_dispatch.domain.moves import TicketArchived
 from tongban_hotline_dispatch.domain.process import UnknownReason
 from tongban_hotline_dispatch.domain.ticket import NotYourTicket
 from tongban_hotline_dispatch.operations import Step, acts_for, guard, redaction, viewer_of
@@ -81,7 +82,7 @@ class GuardLineView(BaseModel):
         )
 
 
-_REFUSALS = (TicketNotFound, NotYourTicket, Recused)
+_REFUSALS = (TicketNotFound, NotYourTicket, Recused, TicketArchived)
 
 
 @router.put(

@@ -16,6 +16,7 @@ from tongban_common.working_days import SHANGHAI
 from tongban_hotline_dispatch import queries
 from tongban_hotline_dispatch.api.knowledge import InForce
 from tongban_hotline_dispatch.domain.duties import Duty, DutyKind, DutySettled
+from tongban_hotline_dispatch.domain.moves import TicketArchived
 from tongban_hotline_dispatch.domain.ticket import NotYourTicket
 from tongban_hotline_dispatch.operations import acts_for, knowledge, knowledge_duties, viewer_of
 from tongban_hotline_dispatch.operations.knowledge_duties import NewDuty
@@ -205,7 +206,7 @@ async def cited(
     "/tickets/{ticket_id}/knowledge",
     status_code=204,
     summary="注明答复所引用的知识",
-    responses=refusals(TicketNotFound, NotYourTicket, ItemNotFound),
+    responses=refusals(TicketNotFound, NotYourTicket, TicketArchived, ItemNotFound),
 )
 async def cite(
     ticket_id: UUID,

@@ -38,7 +38,7 @@ from tongban_hotline_dispatch.api.tickets import (
 from tongban_hotline_dispatch.api.views import ProgressView, TicketView
 from tongban_hotline_dispatch.domain.elements import ElementsMissing
 from tongban_hotline_dispatch.domain.importing import PHONE
-from tongban_hotline_dispatch.domain.moves import Status
+from tongban_hotline_dispatch.domain.moves import Status, TicketArchived
 from tongban_hotline_dispatch.domain.process import UnknownReason
 from tongban_hotline_dispatch.domain.repeats import (
     ADVICE_NAMES,
@@ -297,7 +297,7 @@ async def repeat(
     "/tickets/{ticket_id}/votes",
     status_code=204,
     summary="登记留言的点赞和反对数",
-    responses=refusals(TicketNotFound),
+    responses=refusals(TicketNotFound, TicketArchived),
 )
 async def set_votes(
     ticket_id: Annotated[UUID, Path(description="工单标识")],

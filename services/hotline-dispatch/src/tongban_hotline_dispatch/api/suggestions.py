@@ -14,6 +14,7 @@ from tongban_common.service import Parts
 from tongban_common.working_days import SHANGHAI
 from tongban_hotline_dispatch.domain.classifier import Guess, Message
 from tongban_hotline_dispatch.domain.matters import MatterNotInForce
+from tongban_hotline_dispatch.domain.moves import TicketArchived
 from tongban_hotline_dispatch.domain.suggesting import Candidate, Source
 from tongban_hotline_dispatch.operations.deciding import (
     BadSuggestion,
@@ -150,7 +151,12 @@ async def suggest(
     status_code=201,
     summary="记录人工选定的事项与承办单位",
     responses=refusals(
-        TicketNotFound, MatterNotInForce, UnitNotFound, BadSuggestion, NothingChosen
+        TicketNotFound,
+        TicketArchived,
+        MatterNotInForce,
+        UnitNotFound,
+        BadSuggestion,
+        NothingChosen,
     ),
 )
 async def record(

@@ -25,6 +25,7 @@ from tongban_hotline_dispatch.domain.upstream_rules import NotAPlatform, Upstrea
 from tongban_hotline_dispatch.operations import Registration, new_query_code, upstream
 from tongban_hotline_dispatch.operations.upstream import NumberReused, TooMany, upstream_of
 from tongban_hotline_dispatch.store import Complainant
+from tongban_hotline_dispatch.store.reference import UnitNotFound
 from tongban_hotline_dispatch.store.upstream import Backlog, Report, Standing, backlogs, standings
 from tongban_hotline_dispatch.store.upstream import waiting as waiting_reports
 
@@ -42,6 +43,12 @@ class PushRequest(ParticularsRequest):
     person: PersonRequest = PersonRequest()
     wants_reply: bool = True
     wants_callback: bool = True
+    target_unit_code: str | None = Field(
+        default=None, min_length=1, max_length=64, description="被诉单位编码"
+    )
+    hides_identity: bool | None = Field(
+        default=None, description="对承办单位隐藏身份；不说明的，按诉求类型，举报默认隐藏"
+    )
     due: AwareDatetime = Field(description="上级平台要求的期限")
     statutory_due: AwareDatetime | None = Field(default=None, description="法定期限")
 
@@ -183,7 +190,7 @@ class BacklogView(BaseModel):
     summary="交办：上级平台送来的诉求",
     responses={
         200: {"model": PushedView, "description": "这个编号的同一诉求早已收到"},
-        **refusals(NotAPlatform, NumberReused, StrangeDeadline, MatterNotInForce),
+        **refusals(NotAPlatform, NumberReused, StrangeDeadline, MatterNotInForce, UnitNotFound),
     },
     dependencies=[RECEIPT],
 )
@@ -206,6 +213,8 @@ async def push(
         actor=who.subject,
         wants_reply=body.wants_reply,
         wants_callback=body.wants_callback,
+        target_unit=body.target_unit_code,
+        hides_identity=body.hides_identity,
         details=body.details(),
     )
     sealer = Sealer(kit.secret)

@@ -59,6 +59,8 @@ COLUMNS: Mapping[str, str] = {
     "lng": "经度",
     "lat": "纬度",
     "flags": "标记",
+    "target_unit_code": "被诉单位编码",
+    "hides_identity": "隐藏身份",
 }
 REQUIRED = ("channel", "channel_order_no", "appeal_type", "title", "content")
 LONGEST: Mapping[str, int] = {
@@ -83,12 +85,15 @@ LONGEST: Mapping[str, int] = {
     "lng": 20,
     "lat": 20,
     "flags": 100,
+    "target_unit_code": 64,
+    "hides_identity": 20,
 }
 MOST_ROWS = 50_000  # a file is read whole; more are better split
 PHONE = r"^[0-9+\-]{5,20}$"
 REGION = r"^[0-9]{6,12}$"
 _DIGITS = {"phone": (PHONE, "5至20"), "region_code": (REGION, "6至12")}
 EARLIEST = datetime(2004, 1, 1, tzinfo=SHANGHAI)  # the calendar knows no earlier working days
+_SAID = {"是": True, "yes": True, "true": True, "否": False, "no": False, "false": False}
 ROUNDED = "\x00rounded"  # a cell whose number a spreadsheet has rounded: it keeps 15 digits
 _FIELD_LIMIT = 1 << 26  # a huge field is a bad row, not the end of the file
 _BETWEEN = re.compile(r"[、，,;；\s]+")
@@ -107,6 +112,8 @@ class Row:
     phone: str | None
     address: str | None
     details: Details
+    target_unit: str | None = None  # 被诉单位
+    hides_identity: bool | None = None  # None: as the type of the appeal has it
 
     @property
     def key(self) -> tuple[str, str | None]:
@@ -197,6 +204,7 @@ def _read(columns: Sequence[str | None], row: Sequence[str], now: datetime) -> R
     urgency = _choice(values, "urgency", URGENCY_NAMES, faults) or Urgency.NORMAL
     registered_at = _moment(values["registered_at"], now, faults)
     details = _details(values, faults)
+    hides_identity = _said(values, "hides_identity", faults)
     if faults or channel is None or appeal_type is None:
         return BadRow("；".join(faults))
     return Row(
@@ -214,6 +222,8 @@ def _read(columns: Sequence[str | None], row: Sequence[str], now: datetime) -> R
         phone=values["phone"] or None,
         address=values["address"] or None,
         details=details,
+        target_unit=values["target_unit_code"] or None,
+        hides_identity=hides_identity,
     )
 
 
@@ -269,6 +279,14 @@ def _choice(
             return choice
     faults.append(f"{COLUMNS[name]}不在允许的取值之内（{'、'.join(names.values())}）")
     return None
+
+
+def _said(values: Mapping[str, str], name: str, faults: list[str]) -> bool | None:
+    """是、否, as a person or a spreadsheet writes it; empty says neither."""
+    given = values[name].lower()
+    if given and given not in _SAID:
+        faults.append(f"{COLUMNS[name]}应为“是”或者“否”")
+    return _SAID.get(given)
 
 
 def _moment(given: str, now: datetime, faults: list[str]) -> datetime:

@@ -17,6 +17,10 @@ class IllegalMove(Conflict):
     code = "ticket.illegal_move"
 
 
+class TicketArchived(Conflict):
+    code = "ticket.archived"
+
+
 class Status(StrEnum):
     """The ticket's own state (主单)."""
 

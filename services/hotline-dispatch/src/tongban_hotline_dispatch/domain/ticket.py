@@ -22,7 +22,7 @@ from tongban_hotline_dispatch.domain.assignment import (
 from tongban_hotline_dispatch.domain.callback import Callback, Phase, Suspension
 from tongban_hotline_dispatch.domain.deadlines import Term
 from tongban_hotline_dispatch.domain.guard import Recused, accused
-from tongban_hotline_dispatch.domain.moves import ENDED, Act, State, Status
+from tongban_hotline_dispatch.domain.moves import ENDED, Act, State, Status, TicketArchived
 from tongban_hotline_dispatch.domain.process import Exemption, Process
 from tongban_hotline_dispatch.domain.process_tables import TICKET
 from tongban_hotline_dispatch.domain.rules import Rules
@@ -255,6 +255,12 @@ class Ticket:
     def with_assignment(self, changed: Assignment) -> "Ticket":
         kept = self.assignments
         return replace(self, assignments=(*kept[: changed.no - 1], changed, *kept[changed.no :]))
+
+    def check_not_archived(self) -> None:
+        """归档的不可更改 (hotline.md 3.2, ARCHIVED): for what is written beside the moves, whose
+        table says the same. Raises TicketArchived."""
+        if self.status is Status.ARCHIVED:
+            raise TicketArchived("工单已归档，不能再更改；确需更改的，依规定重启办理")
 
     def moved(
         self, deed: Deed, target: Status, rules: Rules, at: datetime, *, stage: Term | None = None

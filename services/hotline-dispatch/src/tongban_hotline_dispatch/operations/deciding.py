@@ -92,6 +92,7 @@ async def decide(
         raise NothingChosen("请选择事项或承办单位")
     ticket = await Tickets(tx).get(choice.ticket_id)
     ticket.check_not_recused(choice.actor)
+    ticket.check_not_archived()
     today = now.astimezone(SHANGHAI).date()
     matter = await matter_in_force(tx, code=choice.matter_code, on=today)
     if choice.unit_code is not None:

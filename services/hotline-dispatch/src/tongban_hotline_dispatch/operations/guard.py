@@ -19,7 +19,7 @@ from tongban_hotline_dispatch.domain.handling import ToUnit
 from tongban_hotline_dispatch.domain.moves import Status
 from tongban_hotline_dispatch.domain.rules import Rules
 from tongban_hotline_dispatch.domain.ticket import Ticket
-from tongban_hotline_dispatch.operations.performing import Step, locked
+from tongban_hotline_dispatch.operations.performing import Step, changeable
 from tongban_hotline_dispatch.store import Units
 from tongban_hotline_dispatch.store.guard import GuardLine, Guards
 from tongban_hotline_dispatch.store.reference import Unit
@@ -70,11 +70,11 @@ async def name_target(
 ) -> Ticket:
     """被诉单位: from now on the unit and all below it neither see the ticket nor get it.
 
-    Raises UnitNotFound, JoinedTicket.
+    Raises UnitNotFound, JoinedTicket, TicketArchived.
     """
     if unit_code is not None:
         await Units(tx).known(unit_code)
-    ticket = await locked(tx, step)
+    ticket = await changeable(tx, step)
     if ticket.children or ticket.status is Status.MERGED:
         raise JoinedTicket("并单中的工单须先拆单，再改被诉单位")
     line = GuardLine(
@@ -96,7 +96,7 @@ async def recuse(
     """回避: at once, and until it is lifted. Raises UnknownReason, AlreadyRecused."""
     if rules.identity is not None:
         rules.identity.recusal_reason(wanted.reason)
-    ticket = await locked(tx, step)
+    ticket = await changeable(tx, step)
     if wanted.staff in ticket.recused:
         raise AlreadyRecused("该人员已回避此工单")
     return await _noted(tx, ticket, step, GuardAct.RECUSED, wanted, now)
@@ -106,7 +106,7 @@ async def lift(tx: Transaction, *, step: Step, staff: str, reason: str, now: dat
     """解除回避, by somebody else. Raises NotRecused, OwnRecusal."""
     if staff == step.actor:
         raise OwnRecusal("本人的回避由他人决定解除")
-    ticket = await locked(tx, step)
+    ticket = await changeable(tx, step)
     if staff not in ticket.recused:
         raise NotRecused("该人员没有回避此工单")
     return await _noted(tx, ticket, step, GuardAct.LIFTED, Recusal(staff=staff, reason=reason), now)

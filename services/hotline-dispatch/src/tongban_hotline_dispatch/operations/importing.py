@@ -34,6 +34,7 @@ from tongban_hotline_dispatch.operations.tickets import (
 )
 from tongban_hotline_dispatch.store import Complainant
 from tongban_hotline_dispatch.store.counter import COUNTER
+from tongban_hotline_dispatch.store.reference import UnitNotFound
 from tongban_hotline_dispatch.store.tickets import AlreadyTakenIn
 
 BATCH = 200  # rows of one transaction: few enough for short locks, enough to spare commits
@@ -119,6 +120,8 @@ async def _prepared(kit: Kit, row: Row | BadRow, actor: str) -> _Job | BadRow:
         appeal=row.appeal,
         person=Complainant(name=row.name, phone=row.phone, address=row.address),
         actor=actor,
+        target_unit=row.target_unit,
+        hides_identity=row.hides_identity,
         details=row.details,
     )
     policy = await kit.policy(COUNTER).at(row.registered_at.astimezone(SHANGHAI).date())
@@ -137,7 +140,7 @@ async def _register(tx: Transaction, line: int, job: _Job | BadRow, sealer: Seal
         ticket = await register(tx, new=job.new, rules=job.rules, sealer=sealer, now=job.at)
     except AlreadyTakenIn as refusal:
         return RowReport(line=line, outcome=Outcome.KNOWN, reason=refusal.message)
-    except MatterNotInForce as refusal:  # raised before anything is written
+    except (MatterNotInForce, UnitNotFound) as refusal:  # raised before anything is written
         return RowReport(line=line, outcome=Outcome.REFUSED, reason=refusal.message)
     return RowReport(line=line, outcome=Outcome.TAKEN, ticket_no=ticket.ticket_no)
 

@@ -163,6 +163,7 @@ async def cite(tx: Transaction, *, step: Step, items: list[UUID], now: datetime)
     ticket = await Tickets(tx).get(step.ticket_id)
     ticket.check_not_recused(step.actor)
     ticket.check_unit(step.unit)
+    ticket.check_not_archived()
     duties = Duties(tx)
     numbers = await duties.public_numbers(items)
     if set(items) - set(numbers):

@@ -204,8 +204,8 @@ async def suggestions(
 async def set_votes(
     tx: Transaction, ticket_id: UUID, votes: store.Votes, *, rules: Rules, now: datetime
 ) -> None:
-    """Raises TicketNotFound."""
-    await Tickets(tx).get(ticket_id)
+    """Raises TicketNotFound, TicketArchived."""
+    (await Tickets(tx).get(ticket_id)).check_not_archived()
     await Likenesses(tx, in_force(rules)).set_votes(ticket_id, votes, now)
 
 

@@ -27,6 +27,7 @@ from tongban_hotline_dispatch.operations.tickets import (
 from tongban_hotline_dispatch.store import Complainant
 from tongban_hotline_dispatch.store import open311 as store
 from tongban_hotline_dispatch.store.open311 import Filed, Key, Keys, Known, Requests
+from tongban_hotline_dispatch.store.reference import UnitNotFound
 
 _CLIENT = re.compile(r"[a-z0-9_-]{1,40}")
 
@@ -61,9 +62,14 @@ async def file_request(tx: Transaction, post: Post, *, rules: Rules, sealer: Sea
         appeal=wanted.appeal(catalogue.channel, client=client),
         person=_complainant(wanted),
         actor=f"open311:{client}",
+        target_unit=wanted.target_unit,
+        hides_identity=wanted.hides_identity,
         details=_details(wanted),
     )
-    ticket = await register(tx, new=new, rules=rules, sealer=sealer, now=post.now)
+    try:
+        ticket = await register(tx, new=new, rules=rules, sealer=sealer, now=post.now)
+    except UnitNotFound as refusal:
+        raise BadRequest(f"target_unit_code {refusal.message}") from None
     filed = Filed(
         ticket_id=ticket.id,
         client=client,

@@ -106,6 +106,13 @@ async def locked(tx: Transaction, step: Step) -> Ticket:
     return ticket
 
 
+async def changeable(tx: Transaction, step: Step) -> Ticket:
+    """The ticket, held, for what is no move of it. Raises TicketArchived, and as `locked` does."""
+    ticket = await locked(tx, step)
+    ticket.check_not_archived()
+    return ticket
+
+
 async def _is_accused(tx: Transaction, unit: str, ticket: Ticket) -> bool:
     target = ticket.target_unit
     return target is not None and await is_below(tx.connection, unit, target)

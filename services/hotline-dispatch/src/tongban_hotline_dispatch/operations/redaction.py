@@ -13,7 +13,7 @@ from tongban_common.db import Transaction
 from tongban_common.privacy import mask_name, mask_phone, mask_text
 from tongban_hotline_dispatch.domain.guard import GuardAct
 from tongban_hotline_dispatch.domain.ticket import Ticket
-from tongban_hotline_dispatch.operations.performing import Step, locked
+from tongban_hotline_dispatch.operations.performing import Step, changeable
 from tongban_hotline_dispatch.store import Complainant, Tickets
 from tongban_hotline_dispatch.store.guard import GuardLine, Guards
 
@@ -63,7 +63,7 @@ async def rewrite(
     tx: Transaction, *, step: Step, title: str, content: str, reason: str, now: datetime
 ) -> Ticket:
     """隐去可识别信息: the words that units and the public see from now on; the original stays."""
-    before = await locked(tx, step)
+    before = await changeable(tx, step)
     ticket = replace(before, public_title=mask_text(title), public_content=mask_text(content))
     line = GuardLine(
         ticket_id=ticket.id,

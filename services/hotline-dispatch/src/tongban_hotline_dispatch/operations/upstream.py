@@ -104,4 +104,6 @@ def _digest(new: Registration, sealer: Sealer) -> bytes:
         new.wants_reply,
         new.wants_callback,
     ]
+    if new.target_unit is not None or new.hides_identity is not None:  # else as it always was
+        said += [new.target_unit, new.hides_identity]
     return sealer.index(json.dumps(said, ensure_ascii=False), context="upstream_push")

@@ -22,6 +22,7 @@ LONGEST = {
     "phone": 20,
     "media_url": 2000,
     "update_id": 64,
+    "target_unit_code": 64,
 }
 LONGEST_OF_OTHERS = 1000
 _EMAIL = re.compile(r"[^@\s]{1,64}@[^@\s]{1,189}")
@@ -113,6 +114,12 @@ def moment(text: str) -> datetime:
     if not _EARLIEST <= found.year <= _LATEST:
         raise ValueError("年份超出范围")
     return found
+
+
+def yes_or_no(text: str) -> bool:
+    if text.lower() not in {"true", "false"}:
+        raise ValueError("应为 true 或者 false")
+    return text.lower() == "true"
 
 
 def phone(text: str) -> str:

@@ -70,6 +70,8 @@ class Filing:
     answers: Sequence[tuple[str, str]]  # question and answer
     external_id: str | None  # the client's own number of it
     person: Person
+    target_unit: str | None = None  # 被诉单位
+    hides_identity: bool | None = None  # None: as the type of the appeal has it
 
     def appeal(self, channel: Channel, *, client: str) -> Appeal:
         known = self.external_id
@@ -115,7 +117,8 @@ class News:
 
 
 def filing(catalogue: Catalogue, service: Service, jurisdiction: str, fields: Fields) -> Filing:
-    """Raises BadRequest."""
+    """Beside the fields of the standard, two of our own: target_unit_code and hides_identity
+    (hotline.md 2.3, 2.5). Raises BadRequest."""
     read = Reader(fields)
     filed = Filing(
         service=service,
@@ -130,6 +133,8 @@ def filing(catalogue: Catalogue, service: Service, jurisdiction: str, fields: Fi
             phone=read.read("phone", given.phone),
             email=read.read("email", given.email),
         ),
+        target_unit=read.one("target_unit_code"),
+        hides_identity=read.read("hides_identity", given.yes_or_no),
     )
     read.check()
     return filed
