@@ -1,5 +1,6 @@
 """One ticket, a second to join it to, who acts on them, and what must hold after every step."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from datetime import date, datetime, timedelta
 from uuid import UUID, uuid4
@@ -66,7 +67,7 @@ class World:
         self._id = await self._registered(appeal)
         self._parent = await self._registered(appeal)
 
-    async def _registered(self, appeal: dict[str, object]) -> UUID:
+    async def _registered(self, appeal: Mapping[str, object]) -> UUID:
         made = await self._client.as_("agent").post(TICKETS, json=appeal)
         assert made.status_code == 201, made.text
         return UUID(made.json()["id"])
