@@ -121,6 +121,7 @@ async def test_every_command_of_the_table_is_taken_over_http(world: World) -> No
         await world.pass_time(480)
         await world.pass_time(480)
         await world.check()
+        await world.each_role_sees_what_is_its_own()
         done |= await world.deeds()
         if missing <= done:
             break

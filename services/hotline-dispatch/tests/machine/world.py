@@ -3,9 +3,11 @@
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from datetime import date, datetime, timedelta
+from importlib.resources import files
 from uuid import UUID, uuid4
 
 import httpx
+import yaml
 from sqlalchemy import delete, func, select, text
 
 from tongban_common.errors import Refusal
@@ -214,6 +216,18 @@ class World:
         assert (await other.get(f"{TICKETS}/{found.id}")).status_code == 404
         listed = await other.get(TICKETS)
         assert str(found.id) not in listed.text
+
+    async def each_role_sees_what_is_its_own(self) -> None:
+        """policies/access.yaml, role by role, from a unit that has nothing to do with it."""
+        packaged = files("tongban_hotline_dispatch").joinpath("policies/access.yaml")
+        for role, rights in yaml.safe_load(packaged.read_text(encoding="utf-8"))["roles"].items():
+            may_read, is_hub = (
+                not {"*", right}.isdisjoint(rights) for right in ("ticket:read", "ticket:all_units")
+            )
+            looks = self._client.as_(role, subject="u-9", unit="A9")
+            one, listed = await looks.get(f"{TICKETS}/{self._id}"), await looks.get(TICKETS)
+            expected = (200, True) if may_read and is_hub else (404 if may_read else 403, False)
+            assert (one.status_code, str(self._id) in listed.text) == expected, role
 
     async def _ticket(self) -> Ticket:
         async with self._kit.db.transaction() as tx:
