@@ -171,6 +171,7 @@ async def test_a_list_is_walked_and_searched_by_keys(opened: Opened, filed: Any)
     async with page.expect_navigation():
         await page.keyboard.press("Enter")
     await expect(page.locator(".page-head__kicker")).to_have_text(f"工单 {first.ticket_no}")
+    assert "why" not in page.url
     await page.keyboard.press("Tab")
     outline = await page.evaluate("getComputedStyle(document.activeElement).outlineStyle")
     assert outline == "solid"
@@ -185,6 +186,25 @@ async def test_why_a_deadline_is_that_day_opens_on_one_click(opened: Opened, fil
     await page.get_by_text("为何是这一天").first.click()
 
     await expect(days.first).to_be_visible()
+
+
+@pytest.mark.parametrize(
+    ("role", "path"),
+    [
+        ("dispatcher", f"{DESK}/dispatch?tab=running"),
+        ("unit_officer", f"{DESK}/unit"),
+        ("supervisor", f"{DESK}/board/list?what=open"),
+    ],
+)
+async def test_the_day_on_a_list_leads_to_why_it_is_that_day_in_one_click(
+    opened: Opened, filed: Any, role: str, path: str
+) -> None:
+    await filed(NOW, unit="A3", person=PERSON)
+    page = await opened(role, path)
+
+    await page.get_by_role("link", name="为何是这一天").first.click()
+
+    await expect(page.get_by_text("中秋节放假").first).to_be_visible()
 
 
 @pytest.fixture

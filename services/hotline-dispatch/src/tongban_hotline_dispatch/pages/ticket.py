@@ -81,6 +81,7 @@ class Look:
     who: Principal
     ticket_id: UUID
     now: datetime
+    why: bool = False
 
 
 @router.get("/{ticket_id}", response_class=HTMLResponse, include_in_schema=False)
@@ -91,8 +92,10 @@ async def ticket_page(
     kit: Parts,
     who: Principal = require("ticket:read"),
     said: Annotated[str, Query(max_length=20)] = "",
+    why: Annotated[str, Query(max_length=20)] = "",
 ) -> HTMLResponse:
-    look = Look(request=request, kit=kit, who=who, ticket_id=ticket_id, now=now)
+    """`why`: with every running clock explained, as the day on a desk's list leads to."""
+    look = Look(request=request, kit=kit, who=who, ticket_id=ticket_id, now=now, why=bool(why))
     return await _shown(look, flash={"done": "已办理"}.get(said))
 
 
@@ -235,6 +238,7 @@ async def _context(
         "hides_notes": ticket.hides_identity and unit is not None,
         "is_overdue": ticket.is_overdue(at=look.now),
         "clocks": list(clocks),
+        "why": look.why,
         "happened": happened(told, units, rules.process),
         "files": _shown_files(files, ticket, unit),
         "file_groups": GROUP_NAMES,

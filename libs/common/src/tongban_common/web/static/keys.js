@@ -3,6 +3,8 @@
 (() => {
   const rows = () => [...document.querySelectorAll(".table tbody tr:not(.table__empty)")];
   const isTyping = (at) => at.closest("input:not([type=checkbox]), textarea, select, [contenteditable]");
+  // What the row is about, not what stands beside it.
+  const opens = (row) => row.querySelector("a.matter") ?? row.querySelector("a");
   let at = -1;
 
   const go = (step) => {
@@ -19,7 +21,7 @@
     k: () => go(-1),
     "/": () => document.querySelector("[data-search]")?.focus(),
     x: () => document.activeElement.closest("tr")?.querySelector("input[type=checkbox]")?.click(),
-    Enter: () => document.activeElement.matches("tr") && document.activeElement.querySelector("a")?.click(),
+    Enter: () => document.activeElement.matches("tr") && opens(document.activeElement)?.click(),
   };
   document.addEventListener("keydown", (event) => {
     if (event.ctrlKey || event.altKey || event.metaKey || isTyping(event.target)) return;

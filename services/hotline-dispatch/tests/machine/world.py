@@ -1,0 +1,293 @@
+"""One ticket, a second to join it to, who acts on them, and what must hold after every step."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from datetime import date, datetime, timedelta
+from importlib.resources import files
+from uuid import UUID, uuid4
+
+import httpx
+import yaml
+from sqlalchemy import delete, func, select, text
+
+from tongban_common.errors import Refusal
+from tongban_common.service import Kit, Service
+from tongban_common.testing import Client, Clock
+from tongban_common.timers import timer
+from tongban_common.working_days import SHANGHAI, Unit, WorkingCalendar, to_document
+from tongban_hotline_dispatch import operations
+from tongban_hotline_dispatch.domain import callbacks, joining
+from tongban_hotline_dispatch.domain.assignment import Clock as Watched
+from tongban_hotline_dispatch.domain.moves import Status
+from tongban_hotline_dispatch.domain.rules import Rules
+from tongban_hotline_dispatch.domain.ticket import Ticket
+from tongban_hotline_dispatch.operations.performing import subject_of
+from tongban_hotline_dispatch.store import ticket_move
+from tongban_hotline_dispatch.store.tickets import Tickets
+
+from .acts import ALL, LEAD, PARENT, Act
+
+TICKETS = "/hotline/v1/tickets"
+NOW = datetime(2026, 9, 21, 10, 0, tzinfo=SHANGHAI)
+FAR = datetime(2026, 11, 20, tzinfo=SHANGHAI)  # no jump leads beyond: the calendar is of 2026
+
+
+@dataclass(frozen=True, slots=True)
+class Send:
+    act: int
+    hours: int
+    how: str  # plainly; twice with one key; with a version that is over; by somebody without right
+    is_legal: bool  # drawn among what the model accepts now; else among all
+
+
+@dataclass(frozen=True, slots=True)
+class Notice:
+    """A working day to come becomes a day off."""
+
+    ahead: int
+
+
+class World:
+    """One ticket, who acts on it, and what must be true of it after every step."""
+
+    def __init__(self, service: Service, kit: Kit, client: Client, clock: Clock) -> None:
+        self._service, self._kit, self._client, self._clock = service, kit, client, clock
+        self._id = self._parent = UUID(int=0)
+
+    async def begin(self, kind: str, *, has_phone: bool) -> None:
+        self._clock.now = NOW
+        async with self._kit.db.transaction() as tx:
+            await tx.connection.execute(delete(timer))
+        appeal = {
+            "channel": "phone" if has_phone else "wechat",
+            "target_name": "某某商店",
+            "appeal_type": kind,
+            "title": "路灯不亮",
+            "content": "桂花路口的路灯已三天不亮",
+            "person": {"phone": "13812345678"} if has_phone else {},
+        }
+        self._id = await self._registered(appeal)
+        self._parent = await self._registered(appeal)
+
+    async def _registered(self, appeal: Mapping[str, object]) -> UUID:
+        made = await self._client.as_("agent").post(TICKETS, json=appeal)
+        assert made.status_code == 201, made.text
+        return UUID(made.json()["id"])
+
+    async def pass_time(self, hours: int) -> None:
+        if self._clock.now + timedelta(hours=hours) < FAR:
+            self._clock.forward(hours=hours)
+        await self.sweep()
+
+    async def legal(self) -> list[Act]:
+        """What the model accepts now."""
+        found, parent, rules = await self._ticket(), await self._other(), await self._rules()
+        return [
+            each for each in ALL if not isinstance(self._worked(each, found, parent, rules), str)
+        ]
+
+    async def deeds(self) -> set[str]:
+        """Every act that ever moved the ticket."""
+        async with self._kit.db.reading() as reads:
+            rows = await reads.execute(
+                select(ticket_move.c.act).where(ticket_move.c.ticket_id == self._id)
+            )
+            return set(rows.scalars())
+
+    async def send(self, step: Send) -> None:
+        await self.pass_time(step.hours)
+        among = (await self.legal() if step.is_legal else None) or ALL
+        await self.perform(among[step.act % len(among)], step.how)
+
+    async def perform(self, act: Act, how: str = "plain") -> None:
+        before = await self._ticket()
+        expected = self._worked(act, before, await self._other(), await self._rules())
+        answer = await self._post(act, before.version)
+        await self._again(how, act, before.version, answer)
+        if isinstance(expected, str):
+            assert answer.json().get("code") == expected, (act.path, answer.text)
+            assert (await self._ticket()) == before
+            return
+        assert answer.status_code == 200, (act.path, before.status, answer.text)
+        told = answer.json()
+        told = told.get("ticket", told)
+        assert (told["status"], told["version"]) == (expected.status, expected.version)
+        assert (await self._ticket()).clocks() == expected.clocks()
+
+    async def _again(self, how: str, act: Act, version: int, answer: httpx.Response) -> None:
+        """The same request once more, one that comes too late, and one by somebody else."""
+        if how == "twice":
+            again = await self._post(act, version, key=answer.request)
+            assert again.status_code == answer.status_code
+            assert without_trace(again) == without_trace(answer)
+        elif how == "stale":
+            late = await self._post(act, version + 40)
+            assert late.status_code in {403, 412}, late.text
+        elif how == "stranger":
+            nobody = self._client.as_("window_clerk", unit=LEAD)
+            refused = await self._post(act, version, who=nobody)
+            assert refused.status_code == 403
+
+    async def import_notice(self, step: Notice) -> None:
+        calendar = await self._kit.calendars.current()
+        year = calendar.in_force(2026)
+        day = self._clock.now.date() + timedelta(days=step.ahead)
+        if day.year != 2026 or not calendar.is_working_day(day):
+            return
+        off = {**year.days_off, day: "测试放假"}
+        weekends = year.working_weekends - {day}
+        corrected = replace(year, version=year.version + 1, days_off=off, working_weekends=weekends)
+        await self._kit.calendars.import_year(
+            to_document(corrected),
+            where="test",
+            sweeper=self._service.sweeper(self._kit),
+            now=self._clock.now,
+        )
+
+    async def sweep(self) -> None:
+        while await self._service.sweeper(self._kit).sweep(now=self._clock.now):
+            pass
+
+    async def check(self) -> None:
+        found, now = await self._ticket(), self._clock.now
+        async with self._kit.db.reading() as reads:
+            rows = await reads.execute(
+                select(timer).where(timer.c.state == "armed", timer.c.kind.in_(list(Watched)))
+            )
+            of_both = [(row.kind, row.subject, row.due_at) for row in rows]
+            own = [each for each in of_both if not each[1].startswith(str(self._parent))]
+            armed = {(kind, subject): due_at for kind, subject, due_at in own}
+            assert len(armed) == len(own)  # never two of a kind
+            moves = await reads.execute(
+                select(func.count()).where(ticket_move.c.ticket_id == found.id)
+            )
+            assert moves.scalar_one() == found.version
+        running = {
+            (clock.value, subject_of(found.id, no)): term.due_at
+            for (clock, no), term in found.clocks().items()
+            if not term.has_run_out(at=now)
+        }
+        assert armed == running
+        open_ones = [each for each in found.assignments if each.is_open]
+        if found.status is not Status.SUSPENDED:
+            for each in open_ones:
+                is_over = each.reply_term.has_run_out(at=now)
+                key = ("unit", subject_of(found.id, each.no))
+                assert (key in armed) is not is_over
+        await self._clocks_agree_with_the_calendar(found)
+        self._closed_by_a_rule(found)
+        await self._counts_add_up(found)
+        await self._strangers_see_nothing(found)
+
+    async def _clocks_agree_with_the_calendar(self, found: Ticket) -> None:
+        calendar = await self._kit.calendars.current()
+        for (clock, _), term in found.clocks().items():
+            is_plain = not (term.pauses or term.cap_at or term.floor_at)
+            if is_plain and term.limit.unit is Unit.WORKING_DAYS:
+                assert term.due_at == counted_by_hand(calendar, term.start_at, term.limit.amount), (
+                    clock
+                )
+
+    @staticmethod
+    def _closed_by_a_rule(found: Ticket) -> None:
+        """不经回访不得办结: called back, exempt, tried often enough, or never taken in."""
+        if found.status not in {Status.CLOSED, Status.ARCHIVED} or found.disposition is not None:
+            return
+        is_heard = found.callback is not None and found.callback.is_done
+        assert is_heard or not found.has_contact
+
+    async def _counts_add_up(self, found: Ticket) -> None:
+        """The parent's children; and the board's tally beside a count of the tickets themselves."""
+        assert (await self._other()).children == (found.status is Status.MERGED)
+        async with self._kit.db.reading() as reads:
+            differs = await reads.execute(
+                text(
+                    "SELECT kind, key, day, sum(n) FROM ("
+                    "  SELECT kind, key, day, n FROM board_tally"
+                    "  UNION ALL"
+                    "  SELECT m.kind, m.key, m.day, -1 FROM ticket t, board_marks(t) m"
+                    ") AS both_ways GROUP BY 1, 2, 3 HAVING sum(n) <> 0"
+                )
+            )
+            assert differs.all() == []
+
+    async def _strangers_see_nothing(self, found: Ticket) -> None:
+        other = self._client.as_("unit_officer", subject="u-9", unit="A9")
+        assert (await other.get(f"{TICKETS}/{found.id}")).status_code == 404
+        listed = await other.get(TICKETS)
+        assert str(found.id) not in listed.text
+
+    async def each_role_sees_what_is_its_own(self) -> None:
+        """policies/access.yaml, role by role, from a unit that has nothing to do with it."""
+        packaged = files("tongban_hotline_dispatch").joinpath("policies/access.yaml")
+        for role, rights in yaml.safe_load(packaged.read_text(encoding="utf-8"))["roles"].items():
+            may_read, is_hub = (
+                not {"*", right}.isdisjoint(rights) for right in ("ticket:read", "ticket:all_units")
+            )
+            looks = self._client.as_(role, subject="u-9", unit="A9")
+            one, listed = await looks.get(f"{TICKETS}/{self._id}"), await looks.get(TICKETS)
+            expected = (200, True) if may_read and is_hub else (404 if may_read else 403, False)
+            assert (one.status_code, str(self._id) in listed.text) == expected, role
+
+    async def _ticket(self) -> Ticket:
+        async with self._kit.db.transaction() as tx:
+            return await Tickets(tx).get(self._id)
+
+    async def _other(self) -> Ticket:
+        async with self._kit.db.transaction() as tx:
+            return await Tickets(tx).get(self._parent)
+
+    async def _rules(self) -> Rules:
+        return await operations.rules_at(self._kit, now=self._clock.now)
+
+    def _worked(self, act: Act, before: Ticket, parent: Ticket, rules: Rules) -> Ticket | str:
+        """What the model comes to: the ticket afterwards, or the code of the refusal."""
+        pinned, now = rules.pinned(before.process_version), self._clock.now
+        try:
+            before.check_unit(act.unit)
+            after = (
+                joining.merge(before, parent, pinned, now)
+                if act.path == "merge"
+                else act.pure(before, pinned, now)
+            )
+        except Refusal as refusal:
+            return refusal.code
+        return callbacks.followed(before, after, pinned, now)
+
+    async def _post(
+        self,
+        act: Act,
+        version: int,
+        *,
+        key: httpx.Request | None = None,
+        who: Client | None = None,
+    ) -> httpx.Response:
+        who = who or self._client.as_(act.role, subject="x", unit=act.unit)
+        used = str(uuid4()) if key is None else key.headers["Idempotency-Key"]
+        return await who.post(
+            f"{TICKETS}/{self._id}/{act.path}",
+            json={k: str(self._parent) if v is PARENT else v for k, v in act.body.items()},
+            headers={"If-Match": f'"{version}"', "Idempotency-Key": used},
+        )
+
+
+def without_trace(answer: httpx.Response) -> dict[str, object]:
+    told: dict[str, object] = answer.json()
+    return {name: value for name, value in told.items() if name != "trace_id"}
+
+
+def counted_by_hand(calendar: WorkingCalendar, start_at: datetime, amount: int) -> datetime:
+    """Day by day: the start does not count, the last ends at midnight."""
+    day, left = start_at.astimezone(SHANGHAI).date(), amount
+    while left:
+        day += timedelta(days=1)
+        left -= is_worked(calendar, day)
+    return datetime(day.year, day.month, day.day, 23, 59, 59, 999999, tzinfo=SHANGHAI)
+
+
+def is_worked(calendar: WorkingCalendar, day: date) -> bool:
+    """From the notice's own lists, not by the calendar's tables."""
+    year = calendar.in_force(day.year)
+    if day.isoweekday() > 5:
+        return day in year.working_weekends
+    return day not in year.days_off
