@@ -14,6 +14,7 @@ from tongban_common.service import Kit
 from tongban_common.testing import Client, Clock
 from tongban_common.working_days import SHANGHAI
 from tongban_hotline_dispatch import operations
+from tongban_hotline_dispatch.domain.appeal import APPEAL_NAMES
 from tongban_hotline_dispatch.domain.importing import COLUMNS, BadFile
 from tongban_hotline_dispatch.operations import Outcome, Report
 from tongban_hotline_dispatch.operations.importing import BATCH
@@ -109,7 +110,7 @@ async def test_bad_rows_are_named_and_the_rest_is_taken(kit: Kit, db: Database) 
 
     assert (report.taken, report.known, report.refused) == (2, 0, 4)
     assert {row.line: row.reason for row in report.rows if row.reason} == {
-        3: "诉求类型不在允许的取值之内（咨询、求助、建议、投诉、举报）",
+        3: f"诉求类型不在允许的取值之内（{'、'.join(APPEAL_NAMES.values())}）",
         4: "来件时间晚于当前时间",
         5: "与第2行重复：渠道和渠道编号相同",
         6: "标题为空；电话应为5至20位数字",

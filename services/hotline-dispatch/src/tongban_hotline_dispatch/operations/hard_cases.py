@@ -1,7 +1,7 @@
 """列为疑难 by itself (济南市条例第二十六条): long overdue, or brought by many people.
 
-Looked for every night, with the patterns of supervision. Failed reworks and returns make a hard
-case in the move itself, in domain/closing.py.
+Looked for every night, with the patterns of supervision. Failed reworks make a hard case in the
+move itself, in domain/closing.py; returns never do, for the second leads to a designated unit.
 """
 
 from datetime import datetime, timedelta
