@@ -26,12 +26,42 @@ GIVE_UP_SECONDS = 90.0
 FATES = {"closed": 82, "late": 8, "unanswered": 6, "unassigned": 4}
 CALLED = 0.4  # the share of those who left a number: they are called before the ticket is closed
 HEARD = {"resolved": "resolved", "result": "satisfied", "process": "satisfied"}
+# What happens on the way to a reply, beside the plain way.
+DETOURS = {
+    "none": 50,
+    "consulted": 8,
+    "contacted": 8,
+    "extended": 12,
+    "suspended": 12,
+    "returned": 10,
+}
+REVIEWS = {"none": 50, "passed": 30, "failed": 20}
+GROUNDS = {"reason": "情况复杂", "citation": "三定规定", "is_signed_off": True}
+SAID = {
+    "assign": "assigned",
+    "sign": "signed",
+    "reply": "replied",
+    "close": "closed",
+    "consult": "consultation_opened",
+    "conclude": "consultation_closed",
+    "contact": "contacted",
+    "extension": "extension_requested",
+    "extension/decide": "extension_approved",
+    "suspension": "suspension_requested",
+    "suspension/decide": "suspended",
+    "resume": "resumed",
+    "return": "return_requested",
+    "return/decide": "return_upheld",
+    "review/pass": "review_passed",
+    "review/fail": "review_failed",
+}
 
 
 class Refused(Exception):
     """An answer that no client of this load may get, but where a clock ran out meanwhile."""
 
     is_outrun = False  # the ticket has moved on since its version was read
+    is_rule = False  # a rule of the process speaks against it
 
 
 class Log:
@@ -112,7 +142,8 @@ class Client:
         self._host = number
         token = load.issuer.token
         name = f"client-{number}"
-        self._hub = token(subject=name, roles=["dispatcher", "inspector", "center_admin"])
+        hub = ["dispatcher", "inspector", "center_admin", "supervisor"]
+        self._hub = token(subject=name, roles=hub)
         self._officers = {
             unit: token(subject=f"{name}-{unit}", roles=["unit_officer"], unit=unit)
             for unit in UNITS
@@ -143,9 +174,10 @@ class Client:
             self._load.refused.append(str(fault))
 
     async def _ticket(self) -> None:
-        fate = self._random.choices(list(FATES), list(FATES.values()))[0]
+        fate = self._drawn(FATES)
         unit = self._random.choice(UNITS)
         is_called = self._random.random() < CALLED
+        detour = self._drawn(DETOURS)
         body = {
             "channel": "wechat",
             "appeal_type": self._random.choice(["consult", "help", "complaint"]),
@@ -158,8 +190,13 @@ class Client:
         ticket = await self._hotline(Call("ticket", "registered", path, body, self._hub))
         if fate == "unassigned":
             return
+        if detour == "consulted":
+            ticket = await self._move(ticket, "consult", {}, self._hub)
+            ticket = await self._move(ticket, "conclude", {"words": "由该单位办理。"}, self._hub)
         ticket = await self._move(ticket, "assign", {"unit_code": unit}, self._hub)
         ticket = await self._move(ticket, "sign", {}, self._officers[unit])
+        if fate != "unanswered":
+            ticket, unit = await self._detour(detour, ticket, unit)
         if fate == "late":
             wait = self._load.due_seconds * self._random.uniform(0.8, 1.2)
             answer = self._answer(ticket, unit, is_called=is_called, wait=wait)
@@ -177,18 +214,77 @@ class Client:
         """
         await asyncio.sleep(wait)
         ticket = await self._move(ticket, "reply", {"text": "已修好。"}, self._officers[unit])
+        if ticket["status"] == "replied" and not wait:
+            ticket = await self._reviewed(ticket, unit, is_called=is_called)
         heard: Mapping[str, object] = {"heard": HEARD} if is_called else {}
         ticket = await self._move(ticket, "close", heard, self._hub)
         if not is_called and self._random.random() < 0.3:
             self._load.closed.put_nowait(ticket["id"])
 
+    async def _detour(
+        self, detour: str, ticket: Mapping[str, Any], unit: str
+    ) -> tuple[Mapping[str, Any], str]:
+        """What the unit asks of the hub, and the unit that has the ticket then. Where the clock ran
+        out meanwhile, nothing more may be asked."""
+        officer, other = self._officers[unit], UNITS[(UNITS.index(unit) + 1) % len(UNITS)]
+        granted = {"is_granted": True}
+        steps: Mapping[str, Sequence[tuple[str, Mapping[str, object], str]]] = {
+            "contacted": [("contact", {}, officer)],
+            "extended": [
+                ("extension", {**GROUNDS, "amount": 1}, officer),
+                ("extension/decide", {**granted, "is_told": True}, self._hub),
+            ],
+            "suspended": [
+                (
+                    "suspension",
+                    _without(GROUNDS, "citation") | {"pause_reason": "HEARING"},
+                    officer,
+                ),
+                ("suspension/decide", granted, self._hub),
+                ("resume", {}, officer),
+            ],
+            "returned": [
+                ("return", {**GROUNDS, "suggested_unit": other}, officer),
+                ("return/decide", granted, self._hub),
+                ("assign", {"unit_code": other}, self._hub),
+                ("sign", {}, self._officers[other]),
+            ],
+        }
+        try:
+            for move, body, token in steps.get(detour, ()):
+                if move == "extension" and ticket["appeal_type"] == "consult":
+                    break
+                ticket = await self._move(ticket, move, body, token)
+        except Refused as fault:
+            known, path = ticket["version"], f"/hotline/v1/tickets/{ticket['id']}"
+            ticket = await self._get(path, wait=True, hosts=self._load.hotline)
+            if not (fault.is_rule and ticket["version"] > known):  # else a timer was first
+                raise
+        return ticket, ticket["unit_code"] or unit
+
+    async def _reviewed(
+        self, ticket: Mapping[str, Any], unit: str, *, is_called: bool
+    ) -> Mapping[str, Any]:
+        """结果审核; what is sent back is answered once more. Who left no number is not called: to
+        pass such a ticket is to close it."""
+        review = self._drawn(REVIEWS)
+        if review == "passed" and is_called:
+            return await self._move(ticket, "review/pass", {}, self._hub)
+        if review == "failed":
+            ticket = await self._move(ticket, "review/fail", {}, self._hub)
+            again = {"text": "已再次修好。"}
+            return await self._move(ticket, "reply", again, self._officers[unit])
+        return ticket
+
+    def _drawn(self, shares: Mapping[str, int]) -> str:
+        return self._random.choices(list(shares), list(shares.values()))[0]
+
     async def _move(
         self, ticket: Mapping[str, Any], move: str, body: Mapping[str, object], token: str
     ) -> Mapping[str, Any]:
-        said = {"assign": "assigned", "sign": "signed", "reply": "replied", "close": "closed"}[move]
         path = f"/hotline/v1/tickets/{ticket['id']}"
         while True:
-            call = Call("ticket", said, f"{path}/{move}", body, token, ticket["version"])
+            call = Call("ticket", SAID[move], f"{path}/{move}", body, token, ticket["version"])
             try:
                 return await self._hotline(call)
             except Refused as fault:
@@ -254,6 +350,7 @@ class Client:
         if not answer.is_success:
             fault = Refused(f"{call.path}: {answer.status_code} {answer.text[:200]}")
             fault.is_outrun = answer.status_code == httpx.codes.PRECONDITION_FAILED
+            fault.is_rule = answer.status_code in {409, 422}
             raise fault
         known: Mapping[str, Any] = answer.json()
         version = known.get("version", 1)
@@ -297,3 +394,7 @@ class Client:
                 if not wait or answer.status_code != 404:
                     self._load.answers[f"GET {answer.status_code}"] += 1
             await asyncio.sleep(0.3)
+
+
+def _without(of: Mapping[str, object], name: str) -> dict[str, object]:
+    return {key: value for key, value in of.items() if key != name}
