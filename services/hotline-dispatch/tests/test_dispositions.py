@@ -102,6 +102,25 @@ async def test_each_ends_the_ticket_with_the_words_that_were_given(
     )
 
 
+async def test_what_was_routed_out_in_error_is_taken_up_again_with_a_clock_within_its_days(
+    hub: Client, clock: Clock
+) -> None:
+    made = await registered(hub)
+    out = (await move(hub, made, "route-out", disposition="OUT_OF_AREA")).json()
+    clock.now = NOW.replace(day=22)
+
+    again = await move(hub, out, "reopen", reason="NEW_FACTS")
+    given = await move(hub, again.json(), "assign", unit_code="A3")
+    clocks = (await hub.get(f"{TICKETS}/{made['id']}/deadlines")).json()
+
+    assert again.status_code == 200, again.text
+    found = again.json()
+    assert (found["status"], found["disposition"]) == ("registered", None)
+    assert found["is_assessable"]
+    assert given.status_code == 200
+    assert {each["clock"] for each in clocks if each["is_running"]} == {"citizen", "unit", "sign"}
+
+
 @pytest.mark.parametrize(
     ("line", "name"),
     [("110", "公安"), ("119", "消防救援"), ("120", "医疗急救"), ("122", "交通事故")],

@@ -101,7 +101,6 @@ def test_every_status_is_reached_and_every_open_one_is_left() -> None:
 
     assert reached - {None} == set(Status)
     assert set(Status) - left == {
-        Status.ROUTED_OUT,
         Status.ANSWERED,
         Status.WITHDRAWN,
         Status.TERMINATED,
@@ -129,7 +128,7 @@ LEGAL: dict[str, str] = {
     "conclude": "consulting",
     "withdraw": "awaiting_facts registered consulting assigned signed return_review suspended"
     " replied rework callback hard_case phased_closed merged",
-    "reopen": "closed archived",
+    "reopen": "closed archived routed_out",
     "assign": "registered consulting hard_case",
     "force": "registered consulting hard_case",
     "transfer": "assigned signed rework hard_case",

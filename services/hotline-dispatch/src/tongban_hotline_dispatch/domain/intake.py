@@ -117,7 +117,8 @@ def reopen(ticket: Ticket, reason: str, rules: Rules, at: datetime) -> Ticket:
         term = rules.stage_term("reopen", ticket.appeal, ticket.closed_at)
         if term.has_run_out(at=at):
             raise TooLateToReopen(f"已超过重启期限：{term.limit.clause}")
-    return replace(moved, closed_at=None, callback=None, disposition=None, phase=None)
+    again = replace(moved, closed_at=None, callback=None, disposition=None, phase=None)
+    return _accepted(again, rules, at)  # what was routed out at once has no clock yet
 
 
 def check_childless(ticket: Ticket) -> None:

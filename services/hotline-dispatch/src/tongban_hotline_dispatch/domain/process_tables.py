@@ -389,7 +389,7 @@ TICKET = Table(
         on(
             _A.REOPEN,
             "重启办理",
-            [_S.CLOSED, _S.ARCHIVED],
+            [_S.CLOSED, _S.ARCHIVED, _S.ROUTED_OUT],
             _S.REGISTERED,
             [_CP, _HC],
             "对结果有异议的：济南市条例第十六条、潍坊市条例第十四条；30日（本系统默认）",
