@@ -21,7 +21,7 @@ from tongban_hotline_dispatch.domain.importing import (
 )
 
 NOW = datetime(2026, 9, 21, 10, 0, tzinfo=SHANGHAI)
-PARTICULARS = tuple(COLUMNS)[-8:]
+PARTICULARS = tuple(COLUMNS)[tuple(COLUMNS).index("demand") + 1 :]
 GOOD = {
     "channel": "phone",
     "channel_order_no": "T-1",
