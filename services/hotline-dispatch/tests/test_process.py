@@ -175,7 +175,7 @@ async def test_a_designated_unit_gets_409_on_a_return(
 
 
 async def test_an_extension_and_a_suspension_move_the_deadline_and_explain_it(
-    begin: Begin, hub: Client, officer: Client, center: Client, clock: Clock
+    begin: Begin, hub: Client, officer: Client, center: Client, clock: Clock, announced: Any
 ) -> None:
     road = await begin()
     await road.done(officer, "extension", **EXTENSION)
@@ -189,6 +189,9 @@ async def test_an_extension_and_a_suspension_move_the_deadline_and_explain_it(
     )
     longer = await road.done(hub, "extension/decide", is_granted=True, is_told=True)
     assert longer["reply_due"][:10] == "2026-10-09"
+    told_at = dict(await announced())["extension-decided"]["notified_complainant_at"]
+    assert datetime.fromisoformat(told_at) == NOW
+    assert "已告知诉求人" in (await hub.get(f"/hotline/tickets/{road.id}")).text
 
     await road.done(officer, "suspension", **SUSPENSION)
     await road.done(center, "suspension/decide", is_granted=True)
@@ -408,6 +411,52 @@ async def test_five_hundred_go_at_once_each_with_its_own_result(
     too_many = [items[0]] * 501
     refused = await hub.post(f"{TICKETS}/bulk/assign", json={"items": too_many})
     assert refused.status_code == 422
+
+
+async def test_several_hundred_are_assigned_moved_on_and_extended_at_once(
+    filed: Any, hub: Client, client: Client, kit: Kit
+) -> None:
+    ids = [str((await filed(NOW)).id) for _ in range(300)]
+    to = [{"ticket_id": each, "unit_code": "A3"} for each in ids]
+    on = [{"ticket_id": each, "unit_code": "A7", "version": 2} for each in ids]
+
+    assigned = (await hub.post(f"{TICKETS}/bulk/assign", json={"items": to})).json()
+    moved = (await hub.post(f"{TICKETS}/bulk/transfer", json={"items": on})).json()
+    rules = await operations.rules_at(kit, now=NOW)
+    grounds: dict[str, Any] = {name: EXTENSION[name] for name in ("reason", "citation", "amount")}
+    for each in ids:
+        step = Step(ticket_id=UUID(each), actor="u-7", unit="A7")
+        async with kit.db.transaction() as tx:
+            await operations.sign(tx, step=step, rules=rules, now=NOW)
+            desk = operations.Desk(tx, step=step, rules=rules, now=NOW)
+            await desk.ask(Request(kind=AskKind.EXTENSION, by="u-7", grounds=grounds))
+    told = [{"ticket_id": each, "is_told": n % 3 > 0} for n, each in enumerate(ids)]
+    extended = (await hub.post(f"{TICKETS}/bulk/extend", json={"items": told})).json()
+
+    assert [(each["done"], each["refused"]) for each in (assigned, moved, extended)] == [
+        (300, 0),
+        (300, 0),
+        (200, 100),
+    ]
+    codes = [each["code"] for each in extended["results"]]
+    assert codes == ["extension.complainant_not_told", None, None] * 100
+    assert [each["ticket_id"] for each in extended["results"]] == ids
+
+
+async def test_an_extension_asked_after_the_deadline_is_refused_with_the_clause(
+    begin: Begin, officer: Client, clock: Clock
+) -> None:
+    road = await begin()
+    clock.now = NOW + timedelta(days=30)
+
+    answer = await officer.post(
+        f"{TICKETS}/{road.id}/extension",
+        json=EXTENSION,
+        headers={"If-Match": f'"{road.version}"'},
+    )
+
+    assert (answer.status_code, answer.json()["code"]) == (422, "ask.too_late")
+    assert "遵义市12345热线办理时限：求助类5个工作日" in answer.json()["detail"]
 
 
 async def test_a_reply_late_and_unswept_is_still_told_of_when_its_clock_is_wound_anew(

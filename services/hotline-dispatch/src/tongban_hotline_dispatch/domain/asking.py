@@ -281,10 +281,12 @@ def _extended(
     if share.extensions >= rules.process.counts.extensions and not decision.by_center:
         raise NotAllowed("再次延期须经热线中心负责人批准")
     term = rules.extended(share.reply_term, int(asked.grounds["amount"] or 0))
+    told_at = share.asks[-1].decided_at  # without it no extension takes effect (hotline.md 3.5)
     facts: dict[str, Json] = {
         "is_approved": True,
         "is_by_silence": False,
         "reply_due": term.due_at.isoformat(),
+        "notified_complainant_at": None if told_at is None else told_at.isoformat(),
     }
     deed = Deed(act=Act.APPROVE_EXTENSION, unit_code=share.unit_code, facts=facts)
     longer = replace(share, reply_term=term, extensions=share.extensions + 1)

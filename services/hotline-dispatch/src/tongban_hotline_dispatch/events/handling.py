@@ -96,6 +96,7 @@ class ExtensionDecided(OfTicket):
     is_approved: bool
     is_by_silence: bool
     reply_due: AwareDatetime
+    notified_complainant_at: AwareDatetime | None = None  # where it was granted
 
 
 class SuspensionRequested(OfTicket):

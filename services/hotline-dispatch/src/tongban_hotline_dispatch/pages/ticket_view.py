@@ -152,6 +152,7 @@ _FACTS: Mapping[str, Callable[[Any], str | None]] = {
     "returns": lambda n: f"此前已退单{n}次",
     "from_unit": lambda unit: f"原由{unit}承办",
     "reply_due": lambda at: f"答复期限{at}",
+    "notified_complainant_at": lambda at: f"{at}已告知诉求人",
     "decision_due": lambda at: f"{at}前审核",
     "due": lambda at: f"期限{at}",
     "until": lambda at: f"至{at}",
