@@ -216,6 +216,11 @@ async def _form(sitting: Sitting, typed: Typed, *, status: int = 200, fault: str
         options={
             "units": units,
             "dispositions": tuple((each.code, each.name) for each in dispositions),
+            "lines": tuple(
+                (line, f"{line} {name}")
+                for each in dispositions
+                for line, name in each.lines.items()
+            ),
         },
         situations=[each for each in dispositions if each.situation],
         may_assign=sitting.who.may("ticket:assign"),

@@ -44,7 +44,6 @@ ENDINGS: Options = (
     (Ending.ROUTED, "引导、转接"),
     (Ending.AWAITING, "等待补充"),
 )
-_LINES: Options = (("", "不转接"), ("110", "110"), ("119", "119"), ("120", "120"), ("122", "122"))
 _HIDES: Options = (("", "按诉求类型的规定"), ("yes", "要求隐藏身份"), ("no", "不要求隐藏身份"))
 FIELDS = (
     Field(name="phone", label="来电号码", most=30, required=False),
@@ -106,7 +105,7 @@ FIELDS = (
         name="line",
         label="转接线路",
         kind=Kind.SELECT,
-        options=_LINES,
+        listed="lines",
         required=False,
         hint="紧急警情转接的线路",
     ),
@@ -210,7 +209,6 @@ _CHOICES: Mapping[str, frozenset[str]] = {
     "urgency": frozenset(Urgency),
     "channel": frozenset(Channel),
     "ending": frozenset(Ending),
-    "line": frozenset({"110", "119", "120", "122"}),
     "hides_identity": frozenset({"yes", "no"}),
     "complainant_kind": frozenset(ComplainantKind),
 }
