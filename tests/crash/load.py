@@ -107,6 +107,7 @@ class Load:
     closed: "asyncio.Queue[str]" = field(default_factory=asyncio.Queue)  # to be reviewed
     late: "list[asyncio.Task[None]]" = field(default_factory=list)  # replies that wait
     is_over: bool = False
+    is_reviewed: bool = False  # nothing more will be opened by a review that a client gives
 
     async def run(self, *, clients: int, citizens: int, seconds: float, at_least: int = 0) -> None:
         """Load for so long and so many requests, then until all that was begun is finished."""
@@ -127,8 +128,8 @@ class Load:
             for _ in reviewing:
                 self.closed.put_nowait("")
             await asyncio.gather(*reviewing)
-            for each in staff:
-                each.cancel()
+            self.is_reviewed = True
+            await asyncio.gather(*staff)  # cancelled, one might never hear what became of its move
 
 
 class Client:
@@ -161,10 +162,13 @@ class Client:
             await self._noting_refusals(self._review(ticket))
 
     async def rectify(self) -> None:
-        """A member of staff: carries every rectification through, until cancelled."""
+        """A member of staff: carries every rectification through, until the reviews are over."""
         while True:
+            is_last = self._load.is_reviewed
             for each in await self._opened():
                 await self._noting_refusals(self._rectification(each["id"]))
+            if is_last:
+                return
             await asyncio.sleep(0.5)
 
     async def _noting_refusals(self, work: Coroutine[Any, Any, None]) -> None:
