@@ -146,7 +146,7 @@ async def test_a_reply_is_reviewed_called_back_done_again_and_closed(
 
 
 async def test_a_return_is_upheld_and_the_next_unit_gets_a_full_limit(
-    begin: Begin, hub: Client, officer: Client, center: Client
+    begin: Begin, hub: Client, officer: Client, clock: Clock
 ) -> None:
     road = await begin("assigned")
     citizen_due = road.last["citizen_due"]
@@ -154,11 +154,13 @@ async def test_a_return_is_upheld_and_the_next_unit_gets_a_full_limit(
     waiting = await road.done(officer, "return", **RETURN)
     upheld = await road.done(hub, "return/decide", is_granted=True)
     hidden = await officer.get(f"{TICKETS}/{road.id}")
+    clock.now = NOW + timedelta(days=6)
     other = await road.done(hub, "assign", unit_code="A7")
 
     assert (waiting["status"], upheld["status"]) == ("return_review", "registered")
     assert hidden.status_code == 404
     assert (other["unit_code"], other["citizen_due"]) == ("A7", citizen_due)
+    assert (upheld["outlasts_citizen"], other["outlasts_citizen"]) == (False, True)
     detail = (await hub.get(f"{TICKETS}/{road.id}")).json()
     assert [each["state"] for each in detail["assignments"]] == ["returned", "waiting"]
     assert detail["assignments"][0]["asks"][0]["is_granted"] is True

@@ -202,6 +202,16 @@ def test_assigning_starts_the_clock_of_the_unit_and_leaves_the_citizens() -> Non
     assert moved.process_version == RULES.process.version
 
 
+def test_a_unit_has_its_full_limit_and_that_it_outlasts_the_citizens_is_told() -> None:
+    soon, late = (handling.assign(registered(), LEAD, RULES, later(days)) for days in (1, 6))
+
+    assert (soon.outlasts_citizen, late.outlasts_citizen) == (False, True)
+    assert late.assignment(1).reply_term.limit == soon.assignment(1).reply_term.limit
+    assert late.citizen_term == soon.citizen_term
+    working = handling.sign(late, "A3", RULES, later(6))
+    assert not handling.reply(working, "A3", REPLY, RULES, later(7)).outlasts_citizen
+
+
 def test_signing_moves_no_deadline_of_the_two() -> None:
     ticket = assigned()
 

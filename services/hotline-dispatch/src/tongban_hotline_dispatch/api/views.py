@@ -37,6 +37,7 @@ class TicketView(BaseModel):
     replied_at: AwareDatetime | None
     reply: str | None
     is_overdue: bool
+    outlasts_citizen: bool = Field(description="承办单位时限晚于市民时限，宜提前答复")
     is_supervised: bool
     disposition: str | None
     is_assessable: bool
@@ -65,6 +66,7 @@ class TicketView(BaseModel):
             replied_at=_local(ticket.replied_at),
             reply=None if ticket.reply is None else mask_text(ticket.reply),
             is_overdue=ticket.is_overdue(at=now),
+            outlasts_citizen=ticket.outlasts_citizen,
             is_supervised=ticket.is_supervised,
             disposition=ticket.disposition,
             is_assessable=ticket.is_assessable,

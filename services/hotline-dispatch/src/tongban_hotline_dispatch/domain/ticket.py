@@ -146,6 +146,15 @@ class Ticket:
         return self.status in ENDED
 
     @property
+    def outlasts_citizen(self) -> bool:
+        """A new unit gets its full limit though the citizen's clock went on: that it ends later is
+        told, and moves neither (hotline.md 3.6, rule 8)."""
+        unit, citizen = self.reply_term, self.citizen_term
+        if unit is None or citizen is None or self.first_replied_at is not None or self.is_ended:
+            return False
+        return unit.due_at > citizen.due_at
+
+    @property
     def terms(self) -> Mapping[Clock, Term]:
         """The two clocks, running or stopped."""
         clocks = {Clock.UNIT: self.reply_term, Clock.CITIZEN: self.citizen_term}
