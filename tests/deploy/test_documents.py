@@ -36,7 +36,7 @@ def test_every_path_named_exists(document: Path) -> None:
     text = document.read_text("utf-8")
     linked = re.findall(r"\]\(([^)#:]+)(?:#[^)]*)?\)", text)
     quoted = re.findall(
-        r"`((?:libs|services|deploy|docs|tests|requirements|contracts)/[^`\s<*…]+)`", text
+        r"`((?:libs|services|deploy|docs|tests|requirements|contracts)/[^`\s<*…:]+)`", text
     )
 
     missing = [path for path in linked if not (document.parent / path).exists()]
@@ -75,3 +75,18 @@ def test_a_setting_that_only_one_service_has_is_documented(each: Service) -> Non
 
 def test_a_service_has_the_settings_prefix_that_is_documented(each: Service) -> None:
     assert each.settings.model_config["env_prefix"] == f"TONGBAN_{each.short.upper()}_"
+
+
+def test_every_test_that_is_called_a_proof_exists() -> None:
+    proofs = (ROOT / "docs/hotline-proof.md").read_text("utf-8")
+    named = re.findall(r"`([^`\s]+\.py)::(test_\w+)`", proofs)
+
+    missing = [(file, name) for file, name in named if f"def {name}(" not in _source_of(file)]
+
+    assert len(named) > 100
+    assert missing == []
+
+
+def _source_of(file: str) -> str:
+    own = ROOT if file.startswith(("libs/", "tests/")) else ROOT / "services/hotline-dispatch/tests"
+    return (own / file).read_text("utf-8")
