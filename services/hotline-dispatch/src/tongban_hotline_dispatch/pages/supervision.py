@@ -33,7 +33,7 @@ from tongban_hotline_dispatch.domain.supervision_rules import (
     Level,
     SupervisionRules,
 )
-from tongban_hotline_dispatch.operations import Rules, acts_for
+from tongban_hotline_dispatch.operations import Rules, acts_for, viewer_of
 from tongban_hotline_dispatch.operations.supervision import SupervisionDesk, Visit
 from tongban_hotline_dispatch.operations.supervision_timers import known
 from tongban_hotline_dispatch.pages.desks import CARD_TONES
@@ -182,7 +182,7 @@ def _filters(
 ) -> reading.Filters:
     """A form sends what was left open as an empty text."""
     return reading.Filters(
-        seen_by=acts_for(who),
+        seen_by=viewer_of(who),
         unit_code=unit or None,
         level=Level(level) if level in set(Level) else None,
         state=_STATE(state) if state in set(_STATE) else None,
@@ -211,7 +211,7 @@ async def supervision_list(
         causes=known(rules).cause_name,
         states=STATE_NAMES,
         levels=_level_names(known(rules)),
-        units=list(units.items()) if filters.seen_by is None else (),
+        units=list(units.items()) if filters.seen_by.unit is None else (),
         filters=filters,
         next_cursor=last and page.next_cursor(last.key),
     )
@@ -228,7 +228,7 @@ async def supervision_page(
     who: Principal = require("supervision:read"),
     said: Annotated[str, Query(max_length=20)] = "",
 ) -> HTMLResponse:
-    record = await reading.one(reads, supervision_id, seen_by=acts_for(who))
+    record = await reading.one(reads, supervision_id, seen_by=viewer_of(who))
     one, used = record.supervision, known(rules)
     calendar = await kit.calendars.current()
     term = one.reply_term

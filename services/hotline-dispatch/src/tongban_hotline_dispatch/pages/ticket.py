@@ -263,7 +263,7 @@ async def _supervisions(reads: Reads, look: Look, rules: Rules) -> list[tuple[ob
     known = rules.supervision
     if known is None or not look.who.may("supervision:read"):
         return []
-    wanted = reading.Filters(seen_by=acts_for(look.who), ticket_id=look.ticket_id)
+    wanted = reading.Filters(seen_by=viewer_of(look.who), ticket_id=look.ticket_id)
     found = await reading.newest(reads, filters=wanted, most=_SUPERVISIONS)
     return [
         (each, heading_of(each, known), chips_of(each, look.now), known.cause_name(each.cause))

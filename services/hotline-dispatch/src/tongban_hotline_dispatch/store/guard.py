@@ -23,6 +23,7 @@ from sqlalchemy import (
     Text,
     all_,
     and_,
+    any_,
     insert,
     literal,
     or_,
@@ -85,6 +86,11 @@ class Guards:
         await self._tx.connection.execute(
             update(ticket).where(ticket.c.id == ticket_id).values(**values)
         )
+
+
+def kept_from(viewer: Viewer) -> ColumnElement[bool]:
+    """The condition, of a query that has `ticket` in it, that the person keeps away from it."""
+    return literal(viewer.subject) == any_(ticket.c.recused)
 
 
 def visible_to(viewer: Viewer) -> ColumnElement[bool]:

@@ -26,6 +26,7 @@ from sqlalchemy.dialects.postgresql import ARRAY, JSONB
 
 from tongban_common.db import Transaction
 from tongban_common.errors import NotFound
+from tongban_hotline_dispatch.domain.guard import Viewer
 from tongban_hotline_dispatch.domain.supervision import (
     Answer,
     Decision,
@@ -35,6 +36,7 @@ from tongban_hotline_dispatch.domain.supervision import (
 )
 from tongban_hotline_dispatch.domain.supervision_ladder import Key, Seen
 from tongban_hotline_dispatch.domain.supervision_rules import Form, Kind, Level
+from tongban_hotline_dispatch.store.guard import kept_from
 from tongban_hotline_dispatch.store.reference import metadata, unit
 from tongban_hotline_dispatch.store.terms import term_document, term_of
 from tongban_hotline_dispatch.store.tickets import ticket, ticket_move
@@ -255,6 +257,13 @@ class Supervisions:
         )
         found = {row.code: row.name for row in rows}
         return [found.get(code, code) for code in codes]
+
+    async def is_kept_from(self, subject: str, ticket_ids: Iterable[UUID]) -> bool:
+        """Whether the person recused from any of the tickets."""
+        wanted = select(ticket.c.id).where(
+            ticket.c.id.in_(list(ticket_ids)), kept_from(Viewer(subject=subject))
+        )
+        return (await self._tx.connection.execute(wanted.limit(1))).first() is not None
 
     async def numbers(self, ticket_ids: Iterable[UUID]) -> Sequence[str]:
         rows = await self._tx.connection.execute(

@@ -6,13 +6,15 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import Row, and_, func, or_, select, tuple_
+from sqlalchemy import ColumnElement, Row, and_, exists, func, or_, select, tuple_
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from tongban_common.http import PageRequest
+from tongban_hotline_dispatch.domain.guard import Viewer
 from tongban_hotline_dispatch.domain.supervision import Deed, Supervision, SupervisionState
 from tongban_hotline_dispatch.domain.supervision_cards import Card
 from tongban_hotline_dispatch.domain.supervision_rules import Colour, Form, Kind, Level
+from tongban_hotline_dispatch.store.guard import kept_from
 from tongban_hotline_dispatch.store.reference import unit
 from tongban_hotline_dispatch.store.supervision import (
     Notice,
@@ -34,8 +36,8 @@ from tongban_hotline_dispatch.store.tickets import ticket
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Filters:
+    seen_by: Viewer  # a unit sees its own, no clue against it; nobody what they recused from
     unit_code: str | None = None
-    seen_by: str | None = None  # a unit sees its own, and no clue against it
     kind: Kind | None = None
     level: Level | None = None
     state: SupervisionState | None = None
@@ -106,13 +108,14 @@ async def newest(
     most: int,
     after: tuple[Any, ...] | None = None,
 ) -> Sequence[SupervisionLine]:
-    by_unit = filters.seen_by or filters.unit_code
+    seen_by = filters.seen_by
+    by_unit = seen_by.unit or filters.unit_code
     order: tuple[Any, ...] = (supervision.c.issued_at, supervision.c.id)
-    query = select(supervision)
+    query = select(supervision).where(~_is_kept_from(seen_by))
     if by_unit is not None:
         order = (supervision_unit.c.issued_at, supervision_unit.c.supervision_id)
         query = query.join(supervision_unit).where(supervision_unit.c.unit_code == by_unit)
-    if filters.seen_by is not None:
+    if seen_by.unit is not None:
         query = query.where(_is_for_units())
     for column, wanted in (
         (supervision.c.kind, filters.kind),
@@ -135,22 +138,24 @@ async def newest(
     return [_line(row, colours.get(row.id, ())) for row in found]
 
 
-async def one(reads: AsyncConnection, supervision_id: UUID, *, seen_by: str | None) -> Record:
-    """Another unit's is as if it were not there. Raises SupervisionNotFound."""
-    rows = await reads.execute(select(supervision).where(supervision.c.id == supervision_id))
+async def one(reads: AsyncConnection, supervision_id: UUID, *, seen_by: Viewer) -> Record:
+    """Another unit's is as if it were not there, and so is what is about a ticket that the reader
+    recused from. Raises SupervisionNotFound."""
+    wanted = select(supervision).where(supervision.c.id == supervision_id)
+    rows = await reads.execute(wanted.where(~_is_kept_from(seen_by)))
     row = rows.one_or_none()
     found = None if row is None else supervision_of(row)
-    if found is None or not _may_see(found, seen_by):
+    if found is None or not _may_see(found, seen_by.unit):
         raise SupervisionNotFound("没有这个督办件")
-    if seen_by is not None:
-        own = tuple(each for each in found.answers if each.unit_code == seen_by)
+    if seen_by.unit is not None:
+        own = tuple(each for each in found.answers if each.unit_code == seen_by.unit)
         found = replace(found, answers=own)
     return Record(
         supervision=found,
         cards=[
             each
             for each in await cards_of(reads, supervision_id)
-            if seen_by in {None, each.unit_code}
+            if seen_by.unit in {None, each.unit_code}
         ],
         notices=await _notices(reads, supervision_id),
         history=await _history(reads, supervision_id),
@@ -165,8 +170,14 @@ async def unit_names(reads: AsyncConnection, codes: Sequence[str]) -> dict[str, 
     return {code: known.get(code, code) for code in codes}
 
 
-def _may_see(found: Supervision, seen_by: str | None) -> bool:
-    return seen_by is None or (seen_by in found.units and not found.is_hidden_from_units)
+def _may_see(found: Supervision, unit_code: str | None) -> bool:
+    return unit_code is None or (unit_code in found.units and not found.is_hidden_from_units)
+
+
+def _is_kept_from(viewer: Viewer) -> ColumnElement[bool]:
+    of_it = supervision_ticket.c.supervision_id == supervision.c.id
+    tickets = select(ticket.c.id).select_from(supervision_ticket.join(ticket))
+    return exists(tickets.where(of_it, kept_from(viewer)).correlate(supervision))
 
 
 def _is_for_units() -> Any:
