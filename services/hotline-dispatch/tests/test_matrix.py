@@ -88,3 +88,16 @@ async def test_a_role_does_what_it_may_and_nothing_else(client: Client, role: st
             wrong.append((each, answer.status_code))
 
     assert wrong == []
+
+
+@pytest.mark.parametrize("role", ["admin", "agent", "dispatcher", "supervisor", "unit_officer"])
+async def test_whatever_somebody_may_look_at_opens(client: Client, role: str) -> None:
+    """Pages, lists and files, in an empty city, asked for without a word more."""
+    who = client.as_(role, subject="m-1", unit="A3" if role in _UNITS else None)
+    found = {}
+    for each in operations():
+        if each.method == "GET" and "{" not in each.path:
+            found[each.path] = (await who.get(each.path)).status_code
+
+    assert {path: status for path, status in found.items() if status >= 500} == {}
+    assert sum(status == 200 for status in found.values()) > 20
