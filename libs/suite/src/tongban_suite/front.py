@@ -59,6 +59,23 @@ ROLES = (
         unit="DONGHU",
     ),
     Role(
+        key="unit_leader",
+        title="承办单位分管领导",
+        roles=("unit_leader",),
+        duty="审签本单位的答复和申请",
+        desk="/hotline/desk/unit",
+        lands_on="承办台",
+        unit="DONGHU",
+    ),
+    Role(
+        key="county_hub",
+        title="区县热线机构",
+        roles=("county_hub",),
+        duty="复核下级承办单位对评价的申请",
+        desk="/hotline/reappraisals",
+        unit="DONGHU",
+    ),
+    Role(
         key="hotline_reviewer",
         title="热线审核回访员",
         roles=("reviewer",),
