@@ -301,6 +301,20 @@ def test_the_limit_of_a_return_stands_still_with_a_suspension_and_moves_with_a_n
     assert late.status is Status.RETURN_REVIEW
 
 
+def test_a_reopened_ticket_waits_by_the_calendar_as_it_is_known_now() -> None:
+    gone = intake.route_out(registered(), RULES.process.disposition("LEGAL_ROUTE"), RULES, NOW)
+    year = RULES.calendar.in_force(2026)
+    off = {**year.days_off, date(2026, 9, 22): "测试假日"}
+    moved = RULES.calendar.with_year(replace(year, version=2, days_off=off))
+
+    again = intake.reopen(gone, "NEW_FACTS", replace(RULES, calendar=moved), later(1))
+
+    assert again.citizen_term is not None
+    assert gone.citizen_term is not None
+    assert again.citizen_term.start_at == gone.citizen_term.start_at
+    assert again.citizen_term.due_at == gone.citizen_term.due_at + timedelta(days=1)
+
+
 def test_an_extension_is_asked_before_expiry_and_explains_itself() -> None:
     waiting = asked(signed(), AskKind.EXTENSION, DUE)
     granted = decided(waiting, AskKind.EXTENSION, DUE, granted=True)

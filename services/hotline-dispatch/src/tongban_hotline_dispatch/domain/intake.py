@@ -118,6 +118,9 @@ def reopen(ticket: Ticket, reason: str, rules: Rules, at: datetime) -> Ticket:
         if term.has_run_out(at=at):
             raise TooLateToReopen(f"已超过重启期限：{term.limit.clause}")
     again = replace(moved, closed_at=None, callback=None, disposition=None, phase=None)
+    if again.citizen_term is not None and again.first_replied_at is None:
+        # no timer watched it meanwhile, and a notice on holidays may have come
+        again = replace(again, citizen_term=rules.recounted(again.citizen_term))
     return _accepted(again, rules, at)  # what was routed out at once has no clock yet
 
 
