@@ -267,6 +267,45 @@ async def test_a_co_unit_sees_and_answers_its_share(
     ] == "unit_replied"
 
 
+async def test_who_is_whistled_for_reports_in_on_the_spot(
+    begin: Begin, client: Client, hub: Client, officer: Client, announced: Any
+) -> None:
+    road = await begin()
+    await road.done(officer, "add-unit", unit_code="A7", role="whistle")
+    called = client.as_("unit_officer", subject="u-7", unit="A7")
+    clocks = (await hub.get(f"{TICKETS}/{road.id}/deadlines")).json()
+    due = next(each for each in clocks if each["clock"] == "report_in")["due_at"]
+
+    assert await road.refused(officer, "report-in") == (422, "assignment.not_whistled")
+    await road.done(called, "sign")
+    await road.done(called, "report-in")
+    assert await road.refused(called, "report-in") == (409, "assignment.already_reported_in")
+
+    share = (await hub.get(f"{TICKETS}/{road.id}")).json()["assignments"][1]
+    assert share["report_due"] == due
+    assert share["reported_at"] is not None
+    facts = dict(await announced())
+    assert facts["assignment-added"]["report_due"] == due
+    assert facts["assignment-reported-in"] == {
+        "ticket_id": road.id,
+        "unit_code": "A7",
+        "is_overdue": False,
+    }
+
+
+async def test_who_does_not_come_is_told_of(
+    begin: Begin, officer: Client, swept: Any, clock: Clock, announced: Any
+) -> None:
+    road = await begin()
+    await road.done(officer, "add-unit", unit_code="A7", role="whistle")
+
+    clock.now += timedelta(days=3)
+    await swept(clock.now)
+
+    missed = [data for fact, data in await announced() if fact == "deadline-missed"]
+    assert ("report_in", "A7") in [(each["clock"], each["unit_code"]) for each in missed]
+
+
 async def test_children_are_answered_and_called_back_each_for_itself(
     begin: Begin, hub: Client, officer: Client, announced: Any
 ) -> None:

@@ -52,7 +52,7 @@ from tongban_hotline_dispatch.domain.process import (
 from tongban_hotline_dispatch.domain.process_tables import ASSIGNMENT, TICKET
 from tongban_hotline_dispatch.domain.surge import Surge
 from tongban_hotline_dispatch.domain.ticket import NotYourTicket, Ticket
-from tongban_hotline_dispatch.store.process import STAGE_NAMES
+from tongban_hotline_dispatch.store.process import STAGE_NAMES, WHISTLED
 
 from .building import (
     BAD,
@@ -90,7 +90,7 @@ def test_the_tables_name_every_state_and_only_limits_that_the_policy_has() -> No
     said = [(row.limit, row.clause, row.actors) for row in TICKET.rows]
     said += [(row.limit, row.clause, row.actors) for row in ASSIGNMENT.rows]
     for limit, clause, actors in said:
-        assert limit is None or limit in STAGE_NAMES
+        assert limit is None or limit in STAGE_NAMES | WHISTLED
         assert clause
         assert actors
 
@@ -135,6 +135,7 @@ LEGAL: dict[str, str] = {
     "sign": "assigned",
     "contact": "signed rework hard_case",
     "add_unit": "signed rework hard_case",
+    "report_in": "",
     "delegate": "signed rework",
     "reply": "signed rework hard_case phased_closed",
     "resume": "suspended",

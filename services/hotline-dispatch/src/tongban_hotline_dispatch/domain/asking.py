@@ -188,7 +188,7 @@ class _Case:
 def _check_return(case: _Case) -> None:
     share, term = case.share, case.share.return_term
     if share.role is not Role.LEAD:
-        raise NotAllowed("协办单位有异议的，由主办单位提出")
+        raise NotAllowed("协办单位、被吹哨单位有异议的，由主办单位提出")
     if share.is_forced:
         raise ForcedAssignment("指定承办的工单不得退单：潍坊市条例第二十二条")
     # No timer watches it: by the calendar as it is known now.
@@ -336,11 +336,12 @@ def _terminated(
 def _paused(share: Assignment, pause: Pause, rules: Rules) -> Assignment:
     if not share.is_open:
         return share
-    contact = share.contact_term
+    contact, report = share.contact_term, share.report_term
     return replace(
         share,
         reply_term=rules.paused(share.reply_term, pause),
         sign_term=rules.paused(share.sign_term, pause),
         return_term=rules.paused(share.return_term, pause),
         contact_term=None if contact is None else rules.paused(contact, pause),
+        report_term=None if report is None else rules.paused(report, pause),
     )

@@ -45,6 +45,16 @@ class AssignmentAdded(OfTicket):
     unit_code: str
     role: Role
     reply_due: AwareDatetime
+    report_due: AwareDatetime | None = None  # 吹哨报到
+
+
+class AssignmentReportedIn(OfTicket):
+    """报到: who was whistled for is on the spot."""
+
+    type: ClassVar[str] = "tongban.hotline.assignment-reported-in.v1"
+
+    unit_code: str
+    is_overdue: bool
 
 
 class AssignmentReplied(OfTicket):
@@ -271,6 +281,7 @@ PUBLISHED: tuple[type[Event], ...] = (
     AssignmentAutoSigned,
     AssignmentContacted,
     AssignmentAdded,
+    AssignmentReportedIn,
     AssignmentReplied,
     ReturnRequested,
     ReturnDecided,

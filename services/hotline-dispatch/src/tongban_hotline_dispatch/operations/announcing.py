@@ -27,6 +27,7 @@ OF_ACT: dict[Act, type[Event]] = {
     Act.AUTO_SIGN: handling.AssignmentAutoSigned,
     Act.CONTACT: handling.AssignmentContacted,
     Act.ADD_UNIT: handling.AssignmentAdded,
+    Act.REPORT_IN: handling.AssignmentReportedIn,
     Act.DELEGATE: handling.AssignmentAdded,
     Act.CO_REPLY: handling.AssignmentReplied,
     Act.ASK_RETURN: handling.ReturnRequested,

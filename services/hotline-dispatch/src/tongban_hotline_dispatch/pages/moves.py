@@ -189,6 +189,12 @@ def is_co(seen: Seen) -> bool:
     return seen.share is not None and not is_lead(seen)
 
 
+def is_whistled(seen: Seen) -> bool:
+    """Called to the spot, and not there yet."""
+    share = seen.share
+    return share is not None and share.report_term is not None and share.reported_at is None
+
+
 def unsigned(seen: Seen) -> bool:
     return seen.share is not None and seen.share.signed_at is None
 
