@@ -48,6 +48,7 @@ class ToUnit:
     role: Role = Role.LEAD
     days: int | None = None  # an own limit for a co-unit, within what the lead has left
     superiors: frozenset[str] = frozenset()  # all that stand above it
+    by_duty_phone: bool = False  # nobody is in post there: its duty phone is called
     whistled_by: str | None = None  # 吹哨: the level of the unit that calls it
 
 
@@ -64,7 +65,8 @@ def assign(
     ticket.check_not_accused(to.code, to.superiors)
     forced = forced or ticket.returns >= rules.process.counts.returns_before_forced
     act = Act.FORCE if forced else Act.ASSIGN
-    facts = {"returns": ticket.returns} if forced else {}
+    facts: dict[str, Json] = {"returns": ticket.returns} if forced else {}
+    facts |= _called(to)
     deed = Deed(act=act, unit_code=to.code, facts=facts)
     cleared = ticket.with_shares(Act.CANCEL, _STOPPED)
     return _given(cleared.moved(deed, Status.ASSIGNED, rules, at), to, rules, at, forced=forced)
@@ -75,7 +77,8 @@ def transfer(ticket: Ticket, to: ToUnit, rules: Rules, at: datetime) -> Ticket:
     if to.code == ticket.unit_code:
         raise AlreadyAssigned("该工单已由此单位主办")
     ticket.check_not_accused(to.code, to.superiors)
-    deed = Deed(act=Act.TRANSFER, unit_code=to.code, facts={"from_unit": ticket.unit_code})
+    facts: dict[str, Json] = {"from_unit": ticket.unit_code, **_called(to)}
+    deed = Deed(act=Act.TRANSFER, unit_code=to.code, facts=facts)
     cleared = ticket.with_shares(Act.CANCEL, _STOPPED)
     return _given(cleared.moved(deed, Status.ASSIGNED, rules, at), to, rules, at, forced=False)
 
@@ -214,6 +217,7 @@ def _shared(
     facts: dict[str, Json] = {
         "role": new.role.value,
         "reply_due": new.reply_term.due_at.isoformat(),
+        **_called(to),
     }
     if new.report_term is not None:
         facts["report_due"] = new.report_term.due_at.isoformat()
@@ -226,3 +230,8 @@ def _report_term(ticket: Ticket, to: ToUnit, rules: Rules, at: datetime) -> Term
     if to.role is not Role.WHISTLE or rules.process.whistle is None:
         return None
     return rules.stage_term(Clock.REPORT_IN, ticket.appeal, at)
+
+
+def _called(to: ToUnit) -> dict[str, Json]:
+    """派单时改拨单位值班电话 (hotline.md 7)."""
+    return {"by_duty_phone": True} if to.by_duty_phone else {}

@@ -236,6 +236,7 @@ class SupervisionRules:
     form_template: str
     form_audience: tuple[str, ...]
     round_hour: int
+    fallback_audience: str | None = None  # of a unit without a contact in post
 
     def template(self, code: str, *, is_of_term: bool) -> Template:
         """The words; those of an overdue term only where there is one (hotline.md 4.2)."""

@@ -57,6 +57,14 @@ class AssignmentReportedIn(OfTicket):
     is_overdue: bool
 
 
+class UnitReachedByDutyPhone(OfTicket):
+    """单位值班电话: the unit that got it has no contact in post, so that is where to tell it."""
+
+    type: ClassVar[str] = "tongban.hotline.unit-reached-by-duty-phone.v1"
+
+    unit_code: str
+
+
 class AssignmentReplied(OfTicket):
     """协办反馈: a co-unit reported to the lead."""
 
@@ -282,6 +290,7 @@ PUBLISHED: tuple[type[Event], ...] = (
     AssignmentContacted,
     AssignmentAdded,
     AssignmentReportedIn,
+    UnitReachedByDutyPhone,
     AssignmentReplied,
     ReturnRequested,
     ReturnDecided,

@@ -82,11 +82,14 @@ def _of_act(after: Ticket, now: datetime) -> Iterator[Event]:
     if deed.act is Act.SIGN:
         is_lead = deed.facts["role"] == "lead"
         kind = tickets.TicketSigned if is_lead else handling.AssignmentSigned
-    if kind is None:
-        return
-    known = {"unit_code": deed.unit_code, **deed.facts}
-    fields = {name: known[name] for name in kind.model_fields if name in known}
-    yield kind.model_validate({"occurred_at": now, "ticket_id": after.id, **fields})
+    if kind is not None:
+        known = {"unit_code": deed.unit_code, **deed.facts}
+        fields = {name: known[name] for name in kind.model_fields if name in known}
+        yield kind.model_validate({"occurred_at": now, "ticket_id": after.id, **fields})
+    if deed.facts.get("by_duty_phone") and deed.unit_code is not None:
+        yield handling.UnitReachedByDutyPhone(
+            occurred_at=now, ticket_id=after.id, unit_code=deed.unit_code
+        )
 
 
 def _of_units(

@@ -6,6 +6,7 @@ from datetime import datetime
 
 from tongban_common.db import Transaction
 from tongban_common.privacy import mask_text
+from tongban_common.working_days import SHANGHAI
 from tongban_hotline_dispatch.domain.assignment import Role
 from tongban_hotline_dispatch.domain.guard import (
     AccusedUnit,
@@ -35,11 +36,23 @@ class Recusal:
 
 
 async def named_unit(
-    tx: Transaction, code: str, *, role: Role = Role.LEAD, days: int | None = None
+    tx: Transaction,
+    code: str,
+    now: datetime,
+    *,
+    role: Role = Role.LEAD,
+    days: int | None = None,
 ) -> ToUnit:
     """Raises UnitNotFound."""
-    unit, superiors = await Units(tx).active_with_superiors(code)
-    return ToUnit(code=unit.code, level=unit.level, role=role, days=days, superiors=superiors)
+    reached = await Units(tx).reached(code, now.astimezone(SHANGHAI).date())
+    return ToUnit(
+        code=reached.unit.code,
+        level=reached.unit.level,
+        role=role,
+        days=days,
+        superiors=reached.superiors,
+        by_duty_phone=reached.by_duty_phone,
+    )
 
 
 async def or_propose(tx: Transaction, doing: Awaitable[Ticket], rules: Rules) -> Ticket:

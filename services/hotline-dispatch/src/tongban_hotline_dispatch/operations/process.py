@@ -192,7 +192,7 @@ class Desk:
             await likeness_index.forget(self._tx, ticket.id, self._rules)
 
     async def _unit(self, code: str, role: Role = Role.LEAD, days: int | None = None) -> ToUnit:
-        return await named_unit(self._tx, code, role=role, days=days)
+        return await named_unit(self._tx, code, self._now, role=role, days=days)
 
     async def _note(self, ticket: Ticket, kind: NoteKind, words: str) -> None:
         note = Note(

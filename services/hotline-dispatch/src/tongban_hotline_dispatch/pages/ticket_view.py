@@ -153,6 +153,7 @@ _FACTS: Mapping[str, Callable[[Any], str | None]] = {
     "returns": lambda n: f"此前已退单{n}次",
     "from_unit": lambda unit: f"原由{unit}承办",
     "reply_due": lambda at: f"答复期限{at}",
+    "by_duty_phone": lambda so: "无在任联络人员，改拨值班电话" if so else None,
     "report_due": lambda at: f"{at}前到现场报到",
     "notified_complainant_at": lambda at: f"{at}已告知诉求人",
     "decision_due": lambda at: f"{at}前审核",

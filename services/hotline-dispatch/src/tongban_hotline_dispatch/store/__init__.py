@@ -10,6 +10,7 @@ from tongban_hotline_dispatch.store.contacts import Contacts
 from tongban_hotline_dispatch.store.desks import board_tally
 from tongban_hotline_dispatch.store.details import ticket_detail
 from tongban_hotline_dispatch.store.dispatching import dispatch_catalogue, dispatch_rule
+from tongban_hotline_dispatch.store.duty_phones import unit_duty_phone
 from tongban_hotline_dispatch.store.exclusions import ExclusionNotFound, Exclusions
 from tongban_hotline_dispatch.store.guard import ticket_guard
 from tongban_hotline_dispatch.store.hot_issues import hot_issue
@@ -79,6 +80,7 @@ __all__ = [
     "ticket_note",
     "ticket_review",
     "unit",
+    "unit_duty_phone",
     "upstream_push",
     "upstream_report",
 ]

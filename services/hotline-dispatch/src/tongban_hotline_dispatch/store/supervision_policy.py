@@ -145,6 +145,11 @@ class _OfKnowledge(_Part):
     clause: _Text
 
 
+class _Fallback(_Part):
+    audience: _Text
+    clause: _Text
+
+
 class _Round(_Part):
     hour: int = Field(ge=0, le=23)
     clause: _Text
@@ -158,6 +163,7 @@ class _Template(_Part):
 
 class SupervisionPolicy(Policy):
     audiences: dict[str, _Text] = Field(min_length=1)
+    fallback: _Fallback | None = None  # absent: who is not in post is not told
     levels: dict[Level, _Level]
     reminders: list[_Reminder]
     overdue: list[_Overdue] = Field(min_length=1)
@@ -185,6 +191,7 @@ class SupervisionPolicy(Policy):
         templates |= {each.template for each in rungs if each.template is not None}
         _known(templates, self.templates, "通知模板")
         audiences = {each for level in self.levels.values() for each in level.audience}
+        audiences |= {self.fallback.audience} if self.fallback else set()
         _known(audiences | {*self.inspections.audience}, self.audiences, "通知对象")
         _known({self.knowledge.cause}, self.causes, "督办事由")
         return self
@@ -232,6 +239,7 @@ class SupervisionPolicy(Policy):
             grounds=_reasons(self.grounds),
             waivers=_reasons(self.waivers),
             audiences=dict(self.audiences),
+            fallback_audience=self.fallback.audience if self.fallback else None,
             templates={
                 code: Template(code=code, **given.model_dump())
                 for code, given in self.templates.items()
