@@ -110,6 +110,7 @@ class Rung:
     adds_to: str | None = None  # a further notice to what that rung issued
     unless_answered: Level | None = None
     skips_elapsed: bool = False  # not for limits in hours
+    audience: tuple[str, ...] = ()
 
     @property
     def is_reminder(self) -> bool:

@@ -219,15 +219,19 @@ class Office:
                 version=made.version,
                 template=template.code,
                 template_version=template.version,
-                audience=await self._audience(order, rule),
+                audience=await self._audience(order, rule, occasion.rung),
                 at=self._now,
                 body=template.render(values),
             )
         )
 
-    async def _audience(self, order: Order, rule: LevelRule | None) -> tuple[str, ...]:
+    async def _audience(
+        self, order: Order, rule: LevelRule | None, rung: Rung | None
+    ) -> tuple[str, ...]:
         """Whom it goes to: besides, the duty phone where nobody is in post (hotline.md 7)."""
         named = self._rules.form_audience if rule is None else rule.audience
+        if rung is not None and rung.audience:
+            named = rung.audience
         fallback = self._rules.fallback_audience
         if fallback is None or not await falling_back(
             self._tx.connection, order.units, at=self._now

@@ -61,6 +61,7 @@ class _Rung(_Part):
     name: _Text
     clause: _Text
     template: str | None = None
+    audience: list[str] | None = Field(default=None, min_length=1)  # absent: of its level
 
 
 class _Reminder(_Rung):
@@ -191,6 +192,7 @@ class SupervisionPolicy(Policy):
         templates |= {each.template for each in rungs if each.template is not None}
         _known(templates, self.templates, "通知模板")
         audiences = {each for level in self.levels.values() for each in level.audience}
+        audiences |= {each for rung in rungs for each in rung.audience or ()}
         audiences |= {self.fallback.audience} if self.fallback else set()
         _known(audiences | {*self.inspections.audience}, self.audiences, "通知对象")
         _known({self.knowledge.cause}, self.causes, "督办事由")
@@ -261,10 +263,14 @@ class SupervisionPolicy(Policy):
     def _rung(
         self, given: _Rung, level: Level, anchor: Anchor, *, skips_elapsed: bool = False
     ) -> Rung:
-        fields = given.model_dump(exclude={"level", "template"})
-        template = given.template or self.levels[level].template
+        fields = given.model_dump(exclude={"level", "template", "audience"})
         return Rung(
-            level=level, anchor=anchor, template=template, skips_elapsed=skips_elapsed, **fields
+            level=level,
+            anchor=anchor,
+            template=given.template or self.levels[level].template,
+            audience=tuple(given.audience or self.levels[level].audience),
+            skips_elapsed=skips_elapsed,
+            **fields,
         )
 
 
