@@ -47,6 +47,20 @@ class AssessmentFinished(Event):
     units: tuple[AssessedUnit, ...]
 
 
+class BulletinMade(Event):
+    """编制月度通报: a version of one month's bulletin; what it says goes by the mode."""
+
+    type: ClassVar[str] = "tongban.hotline.bulletin-made.v1"
+    topic: ClassVar[str] = ASSESSMENT
+    key: ClassVar[str] = "assessment_id"
+
+    assessment_id: UUID
+    period_code: str
+    version: int
+    run: int
+    mode: PublishMode
+
+
 class OfExclusion(Event):
     topic: ClassVar[str] = EXCLUSION
     key: ClassVar[str] = "exclusion_id"
@@ -128,6 +142,7 @@ class ExclusionAuditDrawn(Event):
 
 PUBLISHED: tuple[type[Event], ...] = (
     AssessmentFinished,
+    BulletinMade,
     ExclusionProposed,
     ExclusionHearingOpened,
     ExclusionHearingHeld,

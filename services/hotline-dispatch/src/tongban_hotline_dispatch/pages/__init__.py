@@ -4,6 +4,7 @@ from tongban_hotline_dispatch.pages import (
     agent,
     assessment,
     attachments,
+    bulletins,
     callbacks,
     citizen,
     contacts,
@@ -50,5 +51,6 @@ routers = (
     dispositions.router,
     likeness.router,
     assessment.router,
+    bulletins.router,
     citizen.router,
 )

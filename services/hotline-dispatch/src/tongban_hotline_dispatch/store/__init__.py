@@ -3,6 +3,7 @@
 from tongban_hotline_dispatch.store.assessment import AssessmentNotFound, Assessments
 from tongban_hotline_dispatch.store.assignments import assignment
 from tongban_hotline_dispatch.store.attachments import attachment
+from tongban_hotline_dispatch.store.bulletins import bulletin
 from tongban_hotline_dispatch.store.callbacks import callback_task, ticket_review
 from tongban_hotline_dispatch.store.complainants import Complainant, Complainants, complainant
 from tongban_hotline_dispatch.store.contact_rounds import Rounds
@@ -55,6 +56,7 @@ __all__ = [
     "assignment",
     "attachment",
     "board_tally",
+    "bulletin",
     "callback_task",
     "complainant",
     "dispatch_catalogue",
