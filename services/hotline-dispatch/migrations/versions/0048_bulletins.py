@@ -1,4 +1,4 @@
-"""The monthly bulletins, each version as it was made."""
+"""The monthly bulletins, each version as it was made; the callbacks of a period by an index."""
 
 from alembic import op
 
@@ -18,7 +18,11 @@ def upgrade() -> None:
         " document JSONB NOT NULL,"
         " CONSTRAINT uq_bulletin_period_code_version UNIQUE (period_code, version))"
     )
+    op.execute(
+        "CREATE INDEX ix_callback_task_done ON callback_task (done_at) WHERE done_at IS NOT NULL"
+    )
 
 
 def downgrade() -> None:
+    op.execute("DROP INDEX ix_callback_task_done")
     op.execute("DROP TABLE bulletin")
