@@ -306,6 +306,40 @@ async def test_who_does_not_come_is_told_of(
     assert ("report_in", "A7") in [(each["clock"], each["unit_code"]) for each in missed]
 
 
+async def test_a_hard_case_is_opened_from_wherever_it_is_open(
+    begin: Begin, hub: Client, officer: Client, center: Client, swept: Any, clock: Clock,
+    announced: Any,
+) -> None:  # fmt: skip
+    fresh, given, replied = (
+        await begin("registered"),
+        await begin("assigned"),
+        await begin("replied"),
+    )
+    asking, held = await begin(), await begin()
+    await asking.done(officer, "return", **RETURN)
+    await held.done(officer, "suspension", **SUSPENSION)
+    await held.done(center, "suspension/decide", is_granted=True)
+    clock.forward(hours=5)
+
+    for road in (fresh, given, replied, asking, held):
+        assert (await road.done(center, "escalate", reason="DISPUTE"))["status"] == "hard_case"
+        assert await road.refused(center, "escalate", reason="AGAIN") == (
+            409,
+            "ticket.illegal_move",
+        )
+
+    told = [(fact, data.get("ticket_id")) for fact, data in await announced()]
+    assert ("return-decided", asking.id) in told
+    assert ("clock-resumed", held.id) in told
+    assert sum(fact == "hard-case-opened" for fact, _ in told) == 5
+    await swept(clock.now + timedelta(days=3))  # nothing that ran before is run after
+    seen = (await hub.get(f"{TICKETS}/{given.id}")).json()
+    assert (seen["status"], seen["assignments"][0]["is_auto_signed"]) == ("hard_case", True)
+    assert (await hub.get(f"{TICKETS}/{asking.id}")).json()["assignments"][0]["state"] == "signed"
+    designated = await fresh.done(center, "designate", unit_code="A7")
+    assert designated["status"] == "assigned"
+
+
 async def test_children_are_answered_and_called_back_each_for_itself(
     begin: Begin, hub: Client, officer: Client, announced: Any
 ) -> None:

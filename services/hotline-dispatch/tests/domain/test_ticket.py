@@ -146,7 +146,8 @@ LEGAL: dict[str, str] = {
     "call_back_bad": "callback",
     "close": "",
     "close_heard": "replied callback",
-    "escalate": "consulting signed rework callback",
+    "escalate": "awaiting_facts registered consulting assigned signed return_review suspended"
+    " replied rework callback phased_closed",
     "supervise": "awaiting_facts registered consulting assigned signed return_review suspended"
     " rework hard_case replied callback phased_closed",
     "merge": "registered consulting assigned signed",
@@ -635,3 +636,50 @@ def test_a_unit_acts_on_its_own_tickets_and_the_hub_on_all() -> None:
         ticket.check_unit("A7")
     with pytest.raises(IllegalMove, match="已签收"):
         handling.sign(signed(), "A3", RULES, NOW)
+
+
+def test_a_hard_case_ends_a_suspension_and_its_days_do_not_count() -> None:
+    held = decided(asked(signed(), AskKind.SUSPENSION, NOW), AskKind.SUSPENSION, NOW, granted=True)
+
+    hard = closing.escalate(held, "DISPUTE", RULES, later(2))
+
+    assert hard.status is Status.HARD_CASE
+    assert hard.suspension is None
+    assert hard.version == held.version + 1
+    assert hard.assignment(1).reply_term == asking.resume(held, RULES, later(2)).reply_term
+    assert (Clock.UNIT, 1) in hard.clocks()
+    assert handling.reply(hard, None, REPLY, RULES, later(3)).status is Status.REPLIED
+
+
+def test_a_hard_case_takes_over_a_return_that_waits() -> None:
+    waiting = asked(signed(), AskKind.RETURN, NOW)
+
+    hard = closing.escalate(waiting, "DISPUTE", RULES, NOW)
+
+    share = hard.assignment(1)
+    assert (share.state, share.asking) == (State.SIGNED, None)
+    assert (share.asks[-1].is_granted, share.asks[-1].note) == (False, "列为疑难，一并研判")
+    assert (Clock.DECISION, 1) not in hard.clocks()
+    assert hard.returns == 0
+    forced = handling.assign(hard, OTHER, RULES, NOW, forced=True)
+    assert forced.assignment(2).is_forced
+
+
+def test_what_nobody_has_signed_is_signed_as_a_hard_case_too() -> None:
+    hard = closing.escalate(assigned(), "DISPUTE", RULES, NOW)
+
+    taken = handling.sign(hard, "A3", RULES, NOW)
+    late = handling.auto_sign(hard, 1, RULES, later(5))
+
+    assert taken.status is late.status is Status.HARD_CASE
+    assert taken.assignment(1).state is late.assignment(1).state is State.SIGNED
+
+
+def test_the_citizen_s_clock_begins_where_a_hard_case_waited_for_facts() -> None:
+    waiting = a_ticket(Status.AWAITING_FACTS)
+    assert waiting.citizen_term is None
+
+    hard = closing.escalate(waiting, "DISPUTE", RULES, NOW)
+
+    assert hard.citizen_term is not None
+    assert handling.assign(hard, LEAD, RULES, NOW).status is Status.ASSIGNED

@@ -153,17 +153,41 @@ def resume(ticket: Ticket, rules: Rules, at: datetime) -> Ticket:
     paused = ticket.suspension
     if paused is None:
         return ticket.moved(Deed(act=Act.RESUME), Status.SIGNED, rules, at)
+    ticket = going_on(ticket, rules, at)
+    term = ticket.reply_term
+    facts = {"reply_due": None if term is None else term.due_at.isoformat()}
+    deed = Deed(act=Act.RESUME, unit_code=ticket.unit_code, facts=facts)
+    return ticket.moved(deed, Status(paused.back_to), rules, at)
+
+
+def going_on(ticket: Ticket, rules: Rules, at: datetime) -> Ticket:
+    """The clocks from where they stood when it was suspended."""
+    paused = ticket.suspension
+    if paused is None:
+        return ticket
     words = rules.process.pause_reason(paused.reason)
     pause = Pause(reason=words, from_at=paused.since, to_at=at)
     shares = tuple(_paused(each, pause, rules) for each in ticket.assignments)
     citizen = ticket.citizen_term
     if citizen is not None and ticket.first_replied_at is None:
         citizen = rules.paused(citizen, pause)
-    ticket = replace(ticket, assignments=shares, citizen_term=citizen, suspension=None)
-    term = ticket.reply_term
-    facts = {"reply_due": None if term is None else term.due_at.isoformat()}
-    deed = Deed(act=Act.RESUME, unit_code=ticket.unit_code, facts=facts)
-    return ticket.moved(deed, Status(paused.back_to), rules, at)
+    return replace(ticket, assignments=shares, citizen_term=citizen, suspension=None)
+
+
+def taken_over(ticket: Ticket, rules: Rules, at: datetime) -> Ticket:
+    """What a unit asked to return is a hard case now: the unit keeps it until that is decided."""
+    for share in ticket.assignments:
+        if share.state is State.RETURN_REQUESTED:
+            settled = share.decided(granted=False, by=None, at=at, note="列为疑难，一并研判")
+            ticket = ticket.with_assignment(_kept(settled, ticket, rules, at))
+    return ticket
+
+
+def _kept(share: Assignment, ticket: Ticket, rules: Rules, at: datetime) -> Assignment:
+    """By the unit that wanted to return it."""
+    kept = share.moved(Act.REJECT_RETURN)
+    term = kept.contact_term or rules.stage_term("contact", ticket.appeal, at)
+    return replace(kept, contact_term=term)
 
 
 def _check_grounds(request: Request) -> None:
@@ -263,9 +287,7 @@ def _refused(
     if decision.kind is AskKind.RETURN:
         facts["is_upheld"] = False
         deed = Deed(act=act, unit_code=share.unit_code, facts=facts)
-        kept = share.moved(act)
-        term = kept.contact_term or rules.stage_term("contact", ticket.appeal, at)
-        kept = replace(kept, contact_term=term)
+        kept = _kept(share, ticket, rules, at)
         return ticket.with_assignment(kept).moved(deed, Status.SIGNED, rules, at)
     if decision.kind is AskKind.EXTENSION:
         facts["is_approved"] = False

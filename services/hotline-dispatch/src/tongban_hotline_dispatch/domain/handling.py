@@ -192,7 +192,8 @@ def _signed(ticket: Ticket, share: Assignment, act: Act, rules: Rules, at: datet
         is_auto_signed=share.is_auto_signed or act is Act.AUTO_SIGN,
     )
     deed = Deed(act=act, unit_code=share.unit_code, facts={"role": share.role.value})
-    target = Status.SIGNED if is_lead and waits else ticket.status
+    is_new = is_lead and waits and ticket.status is Status.ASSIGNED  # else it is a hard case
+    target = Status.SIGNED if is_new else ticket.status
     return ticket.with_assignment(signed).moved(deed, target, rules, at)
 
 

@@ -384,7 +384,7 @@ TICKET = Table(
         on(
             _A.ESCALATE,
             "列为疑难",
-            [_S.CONSULTING, _S.SIGNED, _S.REWORK, _S.CALLBACK],
+            [each for each in _LIVE if each is not _S.HARD_CASE],
             _S.HARD_CASE,
             [_HC, _SYS],
             _HARD,

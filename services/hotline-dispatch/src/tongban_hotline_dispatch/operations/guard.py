@@ -20,7 +20,7 @@ from tongban_hotline_dispatch.domain.handling import ToUnit
 from tongban_hotline_dispatch.domain.moves import Status
 from tongban_hotline_dispatch.domain.rules import Rules
 from tongban_hotline_dispatch.domain.ticket import Ticket
-from tongban_hotline_dispatch.operations.performing import Step, changeable
+from tongban_hotline_dispatch.operations.performing import Step, changeable, locked
 from tongban_hotline_dispatch.store import Units
 from tongban_hotline_dispatch.store.guard import GuardLine, Guards
 from tongban_hotline_dispatch.store.reference import Unit
@@ -106,10 +106,14 @@ async def name_target(
 async def recuse(
     tx: Transaction, *, step: Step, wanted: Recusal, rules: Rules, now: datetime
 ) -> GuardLine:
-    """回避: at once, and until it is lifted. Raises UnknownReason, AlreadyRecused."""
+    """回避: at once, and until it is lifted. Raises UnknownReason, AlreadyRecused.
+
+    An archived ticket is not changed by it: who has a conflict of interest that came to light late
+    sees it no more, all the same (济南市条例第三十二条).
+    """
     if rules.identity is not None:
         rules.identity.recusal_reason(wanted.reason)
-    ticket = await changeable(tx, step)
+    ticket = await locked(tx, step)
     if wanted.staff in ticket.recused:
         raise AlreadyRecused("该人员已回避此工单")
     return await _noted(tx, ticket, step, GuardAct.RECUSED, wanted, now)
@@ -119,7 +123,7 @@ async def lift(tx: Transaction, *, step: Step, staff: str, reason: str, now: dat
     """解除回避, by somebody else. Raises NotRecused, OwnRecusal."""
     if staff == step.actor:
         raise OwnRecusal("本人的回避由他人决定解除")
-    ticket = await changeable(tx, step)
+    ticket = await locked(tx, step)
     if staff not in ticket.recused:
         raise NotRecused("该人员没有回避此工单")
     return await _noted(tx, ticket, step, GuardAct.LIFTED, Recusal(staff=staff, reason=reason), now)
