@@ -532,6 +532,20 @@ async def test_an_extension_asked_after_the_deadline_is_refused_with_the_clause(
     assert "遵义市12345热线办理时限：求助类5个工作日" in answer.json()["detail"]
 
 
+async def test_an_extension_is_asked_half_a_working_day_before_the_end_and_offered_no_longer(
+    begin: Begin, officer: Client, clock: Clock
+) -> None:
+    road = await begin()
+    page = f"/hotline/tickets/{road.id}"
+    clock.now = datetime(2026, 9, 29, 11, 59, tzinfo=SHANGHAI)  # it ends that day at 24:00
+    assert "ask-extension" in (await officer.get(page)).text
+
+    clock.now = datetime(2026, 9, 29, 12, 1, tzinfo=SHANGHAI)
+
+    assert await road.refused(officer, "extension", **EXTENSION) == (422, "ask.too_late")
+    assert "ask-extension" not in (await officer.get(page)).text
+
+
 async def test_a_reply_late_and_unswept_is_still_told_of_when_its_clock_is_wound_anew(
     service: Service, kit: Kit, filed: Any, announced: Any
 ) -> None:

@@ -77,6 +77,7 @@ from .building import (
 from .test_process_machine import COMMANDS
 
 INSTANT = timedelta(microseconds=1)
+HALF_A_DAY = timedelta(hours=12)
 Give = Callable[[], Ticket]
 DUE = datetime(2026, 9, 29, 23, 59, 59, 999999, tzinfo=SHANGHAI)  # 25 September is a holiday
 
@@ -318,7 +319,7 @@ def test_a_reopened_ticket_waits_by_the_calendar_as_it_is_known_now() -> None:
 
 
 def test_an_extension_is_asked_before_expiry_and_explains_itself() -> None:
-    waiting = asked(signed(), AskKind.EXTENSION, DUE)
+    waiting = asked(signed(), AskKind.EXTENSION, DUE - HALF_A_DAY)
     granted = decided(waiting, AskKind.EXTENSION, DUE, granted=True)
 
     term = granted.assignment(1).reply_term
@@ -330,6 +331,8 @@ def test_an_extension_is_asked_before_expiry_and_explains_itself() -> None:
         "工作日",
         "工作日（延期）",
     ]
+    with pytest.raises(TooLateToAsk, match=r"0\.5个工作日"):
+        asked(signed(), AskKind.EXTENSION, DUE - HALF_A_DAY + INSTANT)
     with pytest.raises(TooLateToAsk, match="求助类5个工作日"):
         asked(signed(), AskKind.EXTENSION, DUE + INSTANT)
     shorter = RULES.limits.term(
@@ -683,3 +686,13 @@ def test_the_citizen_s_clock_begins_where_a_hard_case_waited_for_facts() -> None
 
     assert hard.citizen_term is not None
     assert handling.assign(hard, LEAD, RULES, NOW).status is Status.ASSIGNED
+
+
+def test_a_limit_in_hours_or_a_rule_without_notice_is_extended_until_it_ends() -> None:
+    urgent = signed(draft(urgency=Urgency.URGENT))
+    assert urgent.reply_term is not None
+    assert asked(urgent, AskKind.EXTENSION, urgent.reply_term.due_at).assignment(1).asking
+
+    rules = replace(RULES, process=replace(RULES.process, extension_notice=None))
+    request = Request(kind=AskKind.EXTENSION, by="u", grounds=GROUNDS[AskKind.EXTENSION])
+    assert asking.ask(signed(), "A3", request, rules, DUE).assignment(1).asking

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
-from datetime import date, datetime, time
+from datetime import date, datetime, time, timedelta
 
 from tongban_common.errors import Conflict, RuleViolation
 from tongban_common.working_days import SHANGHAI
@@ -16,7 +16,7 @@ from tongban_hotline_dispatch.domain.assignment import (
     SignOff,
 )
 from tongban_hotline_dispatch.domain.callback import Phase, Suspension
-from tongban_hotline_dispatch.domain.deadlines import Pause
+from tongban_hotline_dispatch.domain.deadlines import Pause, Term
 from tongban_hotline_dispatch.domain.intake import check_childless
 from tongban_hotline_dispatch.domain.moves import OPEN_STATES, Act, State, Status
 from tongban_hotline_dispatch.domain.rules import Rules
@@ -160,6 +160,15 @@ def resume(ticket: Ticket, rules: Rules, at: datetime) -> Ticket:
     return ticket.moved(deed, Status(paused.back_to), rules, at)
 
 
+def latest_extension(term: Term, rules: Rules) -> datetime:
+    """Until when an extension may be asked: of a limit in days half a working day before its end
+    (hotline.md 3.5)."""
+    notice = rules.process.extension_notice
+    if notice is None or term.limit.unit.is_elapsed:
+        return term.due_at
+    return term.due_at - timedelta(hours=notice.amount)
+
+
 def going_on(ticket: Ticket, rules: Rules, at: datetime) -> Ticket:
     """The clocks from where they stood when it was suspended."""
     paused = ticket.suspension
@@ -225,6 +234,9 @@ def _check_extension(case: _Case) -> None:
     counts, term = case.rules.process.counts, case.share.reply_term
     if term.has_run_out(at=case.at):
         raise TooLateToAsk(f"延期应在到期前申请：{term.limit.clause}", due=term.due_at.isoformat())
+    latest, notice = latest_extension(term, case.rules), case.rules.process.extension_notice
+    if notice is not None and case.at > latest:
+        raise TooLateToAsk(f"已过申请延期的时间：{notice.clause}", due=latest.isoformat())
     if not case.rules.process.may_extend(case.ticket.appeal):
         raise NotAllowed("该类诉求不得延期")
     if case.share.extensions >= counts.extensions_by_center:

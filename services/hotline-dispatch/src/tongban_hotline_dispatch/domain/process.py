@@ -129,6 +129,9 @@ class Process:
     kept: Sequence[Keep]
     signed: frozenset[str] = frozenset()  # what a second person signs off here: return, reply
     signed_clause: str = ""
+    extension_notice: Limit | None = (
+        None  # hours before the end of a limit in days; None: till then
+    )
     whistle: Whistle | None = None  # None: who is whistled for is a co-unit, and nothing more
 
     def limit(self, name: str, appeal: Appeal) -> Limit:

@@ -13,7 +13,7 @@ from tongban_common.auth import Principal
 from tongban_common.db import Transaction
 from tongban_common.privacy import Sealer
 from tongban_hotline_dispatch import operations
-from tongban_hotline_dispatch.domain.asking import Decision, Request
+from tongban_hotline_dispatch.domain.asking import Decision, Request, latest_extension
 from tongban_hotline_dispatch.domain.assignment import AskKind, Assignment, Reply, Role
 from tongban_hotline_dispatch.domain.callback import Heard, Mark, Resolved
 from tongban_hotline_dispatch.domain.moves import Act
@@ -216,7 +216,7 @@ def may_return(seen: Seen) -> bool:
 
 def may_extend(seen: Seen) -> bool:
     share = seen.share
-    if share is None or share.reply_term.has_run_out(at=seen.now):
+    if share is None or seen.now > latest_extension(share.reply_term, seen.rules):
         return False
     return may_ask(seen) and seen.rules.process.may_extend(seen.ticket.appeal)
 

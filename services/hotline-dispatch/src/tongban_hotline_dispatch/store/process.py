@@ -6,6 +6,7 @@ from typing import Literal, Self
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from tongban_common.policies import LimitRule, Policy, PolicyKind
+from tongban_common.working_days import Limit, Unit
 from tongban_hotline_dispatch.domain.appeal import AppealType, Urgency
 from tongban_hotline_dispatch.domain.assignment import AskKind, Clock
 from tongban_hotline_dispatch.domain.deadlines import UnitLevel
@@ -112,6 +113,14 @@ class _SignOffs(_Part):
     clause: str = Field(min_length=1)
 
 
+class _Notice(_Part):
+    hours: int = Field(ge=1, le=72)
+    clause: str = Field(min_length=1)
+
+    def limit(self) -> Limit:
+        return Limit(amount=self.hours, unit=Unit.HOURS, clause=self.clause)
+
+
 class _Whistle(_Part):
     """吹哨报到."""
 
@@ -131,6 +140,7 @@ class ProcessPolicy(Policy):
     auto_pass: list[_AutoPass]
     not_delegable: list[_Keep]
     sign_offs: _SignOffs | None = None  # absent: the unit says that it was done
+    extension_notice: _Notice | None = None  # absent: until the limit ends
     whistle: _Whistle | None = None  # absent: who is whistled for is a co-unit
 
     @model_validator(mode="after")
@@ -176,6 +186,7 @@ class ProcessPolicy(Policy):
             kept=tuple(Keep(**each.model_dump()) for each in self.not_delegable),
             signed=self.sign_offs.of if self.sign_offs else frozenset(),
             signed_clause=self.sign_offs.clause if self.sign_offs else "",
+            extension_notice=self.extension_notice.limit() if self.extension_notice else None,
             whistle=None if self.whistle is None else Whistle(**self.whistle.model_dump()),
         )
 
