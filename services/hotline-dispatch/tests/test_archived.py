@@ -42,6 +42,8 @@ ALLOWED = {
     f"post {T}/reopen": "重启办理",
     f"post {T}/identity-views": "the record of a view",
     f"post {T}/reappraisals": "a record of its own, within the days of its rule",
+    f"post {T}/recusals": "bars from seeing it, and changes nothing of it",
+    f"post {T}/recusals/{{staff}}/lift": "as the recusal itself",
     f"post {T}/repeat": "REPEAT_NO_NEW of 2.4: counted, the result told; new facts are refused",
 }
 SAID: dict[str, Any] = {
@@ -131,6 +133,32 @@ def check(reached: dict[str, set[str]]) -> None:
         assert codes, name
         assert all("." in code for code in codes), (name, codes)  # else it was done
         assert not codes & NEVER_LOOKED, (name, codes)
+
+
+async def test_who_recuses_from_an_archived_ticket_sees_it_no_more(
+    client: Client, archived: Ticket, db: Database
+) -> None:
+    """A conflict of interest that comes to light late bars from reading (济南市条例第三十二条)."""
+    url = f"/hotline/v1/tickets/{archived.id}"
+    agent = client.as_("agent", subject="a-1")
+    center = client.as_("supervisor", subject="c-1")
+    assert (await agent.get(url)).status_code == 200
+    before = (await center.get(url)).json()
+    async with db.reading() as reads:
+        moves = len((await reads.execute(select(ticket_move))).all())
+
+    done = await center.post(f"{url}/recusals", json={"staff": "a-1", "reason": "interest"})
+
+    assert done.status_code == 201, done.text
+    assert (await agent.get(url)).status_code == 404
+    assert (await agent.get(f"/hotline/tickets/{archived.id}")).status_code == 404
+    assert archived.ticket_no not in (await agent.get("/hotline/v1/tickets")).text
+    assert (await center.get(url)).json() == before
+    async with db.reading() as reads:
+        assert len((await reads.execute(select(ticket_move))).all()) == moves
+    lifted = await center.post(f"{url}/recusals/a-1/lift", json={"reason": "认定有误"})
+    assert lifted.status_code == 200, lifted.text
+    assert (await agent.get(url)).status_code == 200
 
 
 async def test_every_operation_that_writes_is_refused_on_an_archived_ticket(

@@ -4,7 +4,7 @@ from datetime import datetime, timedelta
 from typing import Any
 
 import pytest
-from sqlalchemy import select
+from sqlalchemy import select, text
 
 from tongban_common.db import Database
 from tongban_common.testing import Client, Clock
@@ -12,6 +12,7 @@ from tongban_common.working_days import SHANGHAI
 from tongban_hotline_dispatch.domain.appeal import AppealType
 from tongban_hotline_dispatch.domain.callback import Heard, Mark, Resolved
 from tongban_hotline_dispatch.store import identity_view
+from tongban_hotline_dispatch.store.callback_figures import done_between
 
 NOW = datetime(2026, 9, 14, 10, 0, tzinfo=SHANGHAI)
 DAY = timedelta(days=1)
@@ -130,6 +131,33 @@ async def test_figures_have_both_sides_and_who_was_not_reached_is_in_no_denomina
     assert total["resolution"] == {"numerator": 1, "denominator": 2, "rate": 0.5}
     assert [each["unit_code"] for each in told["units"]] == ["A3"]
     assert own["units"] == told["units"]  # a unit sees its own, whatever it asks for
+
+
+@pytest.mark.parametrize("unit", [None, "A3"])
+async def test_the_figures_of_a_month_are_counted_by_an_index(
+    opened: Any, db: Database, unit: str | None
+) -> None:
+    """Of three years of callbacks the month alone is read, and not every callback there was."""
+    case = await opened()
+    async with db.transaction() as tx:
+        await tx.connection.execute(
+            text(
+                "INSERT INTO callback_task (ticket_id, no, cause, unit_code, opened_at, attempts,"
+                " outcome, done_at) SELECT :ticket, 1000 + n, 'replied', 'A3', :now, 0, 'reached',"
+                " CAST(:now AS timestamptz) - n * interval '1 hour'"
+                " FROM generate_series(1, 26000) AS n"
+            ),
+            {"ticket": case.ticket.id, "now": NOW + 30 * DAY},
+        )
+        await tx.connection.execute(text("ANALYZE callback_task"))
+        query = done_between(NOW, NOW + 30 * DAY, unit).compile(
+            dialect=tx.connection.dialect, compile_kwargs={"literal_binds": True}
+        )
+        rows = await tx.connection.execute(text(f"EXPLAIN {query}"))
+        plan = "\n".join(rows.scalars())
+
+    assert "ix_callback_task_done" in plan
+    assert "Seq Scan on callback_task" not in plan
 
 
 async def test_a_period_without_callbacks_has_no_rates(supervisor: Client) -> None:

@@ -269,6 +269,79 @@ async def test_a_co_unit_sees_and_answers_its_share(
     ] == "unit_replied"
 
 
+async def test_who_is_whistled_for_reports_in_on_the_spot(
+    begin: Begin, client: Client, hub: Client, officer: Client, announced: Any
+) -> None:
+    road = await begin()
+    await road.done(officer, "add-unit", unit_code="A7", role="whistle")
+    called = client.as_("unit_officer", subject="u-7", unit="A7")
+    clocks = (await hub.get(f"{TICKETS}/{road.id}/deadlines")).json()
+    due = next(each for each in clocks if each["clock"] == "report_in")["due_at"]
+
+    assert await road.refused(officer, "report-in") == (422, "assignment.not_whistled")
+    await road.done(called, "sign")
+    await road.done(called, "report-in")
+    assert await road.refused(called, "report-in") == (409, "assignment.already_reported_in")
+
+    share = (await hub.get(f"{TICKETS}/{road.id}")).json()["assignments"][1]
+    assert share["report_due"] == due
+    assert share["reported_at"] is not None
+    facts = dict(await announced())
+    assert facts["assignment-added"]["report_due"] == due
+    assert facts["assignment-reported-in"] == {
+        "ticket_id": road.id,
+        "unit_code": "A7",
+        "is_overdue": False,
+    }
+
+
+async def test_who_does_not_come_is_told_of(
+    begin: Begin, officer: Client, swept: Any, clock: Clock, announced: Any
+) -> None:
+    road = await begin()
+    await road.done(officer, "add-unit", unit_code="A7", role="whistle")
+
+    clock.now += timedelta(days=3)
+    await swept(clock.now)
+
+    missed = [data for fact, data in await announced() if fact == "deadline-missed"]
+    assert ("report_in", "A7") in [(each["clock"], each["unit_code"]) for each in missed]
+
+
+async def test_a_hard_case_is_opened_from_wherever_it_is_open(
+    begin: Begin, hub: Client, officer: Client, center: Client, swept: Any, clock: Clock,
+    announced: Any,
+) -> None:  # fmt: skip
+    fresh, given, replied = (
+        await begin("registered"),
+        await begin("assigned"),
+        await begin("replied"),
+    )
+    asking, held = await begin(), await begin()
+    await asking.done(officer, "return", **RETURN)
+    await held.done(officer, "suspension", **SUSPENSION)
+    await held.done(center, "suspension/decide", is_granted=True)
+    clock.forward(hours=5)
+
+    for road in (fresh, given, replied, asking, held):
+        assert (await road.done(center, "escalate", reason="DISPUTE"))["status"] == "hard_case"
+        assert await road.refused(center, "escalate", reason="AGAIN") == (
+            409,
+            "ticket.illegal_move",
+        )
+
+    told = [(fact, data.get("ticket_id")) for fact, data in await announced()]
+    assert ("return-decided", asking.id) in told
+    assert ("clock-resumed", held.id) in told
+    assert sum(fact == "hard-case-opened" for fact, _ in told) == 5
+    await swept(clock.now + timedelta(days=3))  # nothing that ran before is run after
+    seen = (await hub.get(f"{TICKETS}/{given.id}")).json()
+    assert (seen["status"], seen["assignments"][0]["is_auto_signed"]) == ("hard_case", True)
+    assert (await hub.get(f"{TICKETS}/{asking.id}")).json()["assignments"][0]["state"] == "signed"
+    designated = await fresh.done(center, "designate", unit_code="A7")
+    assert designated["status"] == "assigned"
+
+
 async def test_children_are_answered_and_called_back_each_for_itself(
     begin: Begin, hub: Client, officer: Client, announced: Any
 ) -> None:
@@ -459,6 +532,20 @@ async def test_an_extension_asked_after_the_deadline_is_refused_with_the_clause(
 
     assert (answer.status_code, answer.json()["code"]) == (422, "ask.too_late")
     assert "遵义市12345热线办理时限：求助类5个工作日" in answer.json()["detail"]
+
+
+async def test_an_extension_is_asked_half_a_working_day_before_the_end_and_offered_no_longer(
+    begin: Begin, officer: Client, clock: Clock
+) -> None:
+    road = await begin()
+    page = f"/hotline/tickets/{road.id}"
+    clock.now = datetime(2026, 9, 29, 11, 59, tzinfo=SHANGHAI)  # it ends that day at 24:00
+    assert "ask-extension" in (await officer.get(page)).text
+
+    clock.now = datetime(2026, 9, 29, 12, 1, tzinfo=SHANGHAI)
+
+    assert await road.refused(officer, "extension", **EXTENSION) == (422, "ask.too_late")
+    assert "ask-extension" not in (await officer.get(page)).text
 
 
 async def test_a_reply_late_and_unswept_is_still_told_of_when_its_clock_is_wound_anew(

@@ -62,6 +62,25 @@ async def test_each_rung_of_an_overdue_ticket_says_what_it_is_and_by_which_claus
         assert "{" not in found[template]
 
 
+async def test_the_written_urge_is_copied_to_the_leader_in_charge_and_the_oversight_group(
+    service: Service, kit: Kit, filed: Any, center: Client
+) -> None:
+    """催办通知书: 抄送分管领导和监督组 (hotline.md 4.2, U1); the first urge is not."""
+    await filed(NOW, unit="A3", person=PERSON)
+    for days in range(12):
+        await service.sweeper(kit).sweep(now=NOW + timedelta(days=days))
+
+    async with kit.db.reading() as reads:
+        rows = await reads.execute(select(supervision_notice))
+        told = {row.template: list(row.audience) for row in rows}
+    assert told["urge"] == ["operator", "liaison"]
+    assert told["urge_letter"] == ["operator", "liaison", "leader_in_charge", "oversight"]
+    assert told["letter"] == ["leader_in_charge"]
+    urge = (await center.get(PATH, params={"level": "U1"})).json()["items"][0]
+    page = await center.get(f"/hotline/supervisions/{urge['id']}")
+    assert "承办单位联络员、承办单位分管领导、效能监督组" in page.text
+
+
 async def test_a_hard_case_that_stays_unsolved_is_told_that_it_is_listed(
     service: Service, kit: Kit, filed: Any
 ) -> None:

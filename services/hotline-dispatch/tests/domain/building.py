@@ -27,6 +27,7 @@ RULES = Rules(
 LEAD = ToUnit(code="A3", level="county")
 OTHER = ToUnit(code="A7", level="city")
 CO = ToUnit(code="B1", level="city", role=Role.CO, superiors=frozenset({"A3"}))
+WHISTLED = ToUnit(code="B2", level="city", role=Role.WHISTLE)
 REPLY = Reply.of("已修复")
 GOOD = Heard(resolved=Resolved.YES, result=Mark.SATISFIED, process=Mark.SATISFIED)
 BAD = Heard(resolved=Resolved.NO, result=Mark.DISSATISFIED, process=Mark.BASICALLY)

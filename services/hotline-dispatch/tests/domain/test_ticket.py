@@ -52,7 +52,7 @@ from tongban_hotline_dispatch.domain.process import (
 from tongban_hotline_dispatch.domain.process_tables import ASSIGNMENT, TICKET
 from tongban_hotline_dispatch.domain.surge import Surge
 from tongban_hotline_dispatch.domain.ticket import NotYourTicket, Ticket
-from tongban_hotline_dispatch.store.process import STAGE_NAMES
+from tongban_hotline_dispatch.store.process import STAGE_NAMES, WHISTLED
 
 from .building import (
     BAD,
@@ -77,6 +77,7 @@ from .building import (
 from .test_process_machine import COMMANDS
 
 INSTANT = timedelta(microseconds=1)
+HALF_A_DAY = timedelta(hours=12)
 Give = Callable[[], Ticket]
 DUE = datetime(2026, 9, 29, 23, 59, 59, 999999, tzinfo=SHANGHAI)  # 25 September is a holiday
 
@@ -90,7 +91,7 @@ def test_the_tables_name_every_state_and_only_limits_that_the_policy_has() -> No
     said = [(row.limit, row.clause, row.actors) for row in TICKET.rows]
     said += [(row.limit, row.clause, row.actors) for row in ASSIGNMENT.rows]
     for limit, clause, actors in said:
-        assert limit is None or limit in STAGE_NAMES
+        assert limit is None or limit in STAGE_NAMES | WHISTLED
         assert clause
         assert actors
 
@@ -135,6 +136,7 @@ LEGAL: dict[str, str] = {
     "sign": "assigned",
     "contact": "signed rework hard_case",
     "add_unit": "signed rework hard_case",
+    "report_in": "",
     "delegate": "signed rework",
     "reply": "signed rework hard_case phased_closed",
     "resume": "suspended",
@@ -145,7 +147,8 @@ LEGAL: dict[str, str] = {
     "call_back_bad": "callback",
     "close": "",
     "close_heard": "replied callback",
-    "escalate": "consulting signed rework callback",
+    "escalate": "awaiting_facts registered consulting assigned signed return_review suspended"
+    " replied rework callback phased_closed",
     "supervise": "awaiting_facts registered consulting assigned signed return_review suspended"
     " rework hard_case replied callback phased_closed",
     "merge": "registered consulting assigned signed",
@@ -311,8 +314,22 @@ def test_the_limit_of_a_return_stands_still_with_a_suspension_and_moves_with_a_n
     assert late.status is Status.RETURN_REVIEW
 
 
+def test_a_reopened_ticket_waits_by_the_calendar_as_it_is_known_now() -> None:
+    gone = intake.route_out(registered(), RULES.process.disposition("LEGAL_ROUTE"), RULES, NOW)
+    year = RULES.calendar.in_force(2026)
+    off = {**year.days_off, date(2026, 9, 22): "测试假日"}
+    moved = RULES.calendar.with_year(replace(year, version=2, days_off=off))
+
+    again = intake.reopen(gone, "NEW_FACTS", replace(RULES, calendar=moved), later(1))
+
+    assert again.citizen_term is not None
+    assert gone.citizen_term is not None
+    assert again.citizen_term.start_at == gone.citizen_term.start_at
+    assert again.citizen_term.due_at == gone.citizen_term.due_at + timedelta(days=1)
+
+
 def test_an_extension_is_asked_before_expiry_and_explains_itself() -> None:
-    waiting = asked(signed(), AskKind.EXTENSION, DUE)
+    waiting = asked(signed(), AskKind.EXTENSION, DUE - HALF_A_DAY)
     granted = decided(waiting, AskKind.EXTENSION, DUE, granted=True)
 
     term = granted.assignment(1).reply_term
@@ -324,6 +341,8 @@ def test_an_extension_is_asked_before_expiry_and_explains_itself() -> None:
         "工作日",
         "工作日（延期）",
     ]
+    with pytest.raises(TooLateToAsk, match=r"0\.5个工作日"):
+        asked(signed(), AskKind.EXTENSION, DUE - HALF_A_DAY + INSTANT)
     with pytest.raises(TooLateToAsk, match="求助类5个工作日"):
         asked(signed(), AskKind.EXTENSION, DUE + INSTANT)
     shorter = RULES.limits.term(
@@ -630,3 +649,60 @@ def test_a_unit_acts_on_its_own_tickets_and_the_hub_on_all() -> None:
         ticket.check_unit("A7")
     with pytest.raises(IllegalMove, match="已签收"):
         handling.sign(signed(), "A3", RULES, NOW)
+
+
+def test_a_hard_case_ends_a_suspension_and_its_days_do_not_count() -> None:
+    held = decided(asked(signed(), AskKind.SUSPENSION, NOW), AskKind.SUSPENSION, NOW, granted=True)
+
+    hard = closing.escalate(held, "DISPUTE", RULES, later(2))
+
+    assert hard.status is Status.HARD_CASE
+    assert hard.suspension is None
+    assert hard.version == held.version + 1
+    assert hard.assignment(1).reply_term == asking.resume(held, RULES, later(2)).reply_term
+    assert (Clock.UNIT, 1) in hard.clocks()
+    assert handling.reply(hard, None, REPLY, RULES, later(3)).status is Status.REPLIED
+
+
+def test_a_hard_case_takes_over_a_return_that_waits() -> None:
+    waiting = asked(signed(), AskKind.RETURN, NOW)
+
+    hard = closing.escalate(waiting, "DISPUTE", RULES, NOW)
+
+    share = hard.assignment(1)
+    assert (share.state, share.asking) == (State.SIGNED, None)
+    assert (share.asks[-1].is_granted, share.asks[-1].note) == (False, "列为疑难，一并研判")
+    assert (Clock.DECISION, 1) not in hard.clocks()
+    assert hard.returns == 0
+    forced = handling.assign(hard, OTHER, RULES, NOW, forced=True)
+    assert forced.assignment(2).is_forced
+
+
+def test_what_nobody_has_signed_is_signed_as_a_hard_case_too() -> None:
+    hard = closing.escalate(assigned(), "DISPUTE", RULES, NOW)
+
+    taken = handling.sign(hard, "A3", RULES, NOW)
+    late = handling.auto_sign(hard, 1, RULES, later(5))
+
+    assert taken.status is late.status is Status.HARD_CASE
+    assert taken.assignment(1).state is late.assignment(1).state is State.SIGNED
+
+
+def test_the_citizen_s_clock_begins_where_a_hard_case_waited_for_facts() -> None:
+    waiting = a_ticket(Status.AWAITING_FACTS)
+    assert waiting.citizen_term is None
+
+    hard = closing.escalate(waiting, "DISPUTE", RULES, NOW)
+
+    assert hard.citizen_term is not None
+    assert handling.assign(hard, LEAD, RULES, NOW).status is Status.ASSIGNED
+
+
+def test_a_limit_in_hours_or_a_rule_without_notice_is_extended_until_it_ends() -> None:
+    urgent = signed(draft(urgency=Urgency.URGENT))
+    assert urgent.reply_term is not None
+    assert asked(urgent, AskKind.EXTENSION, urgent.reply_term.due_at).assignment(1).asking
+
+    rules = replace(RULES, process=replace(RULES.process, extension_notice=None))
+    request = Request(kind=AskKind.EXTENSION, by="u", grounds=GROUNDS[AskKind.EXTENSION])
+    assert asking.ask(signed(), "A3", request, rules, DUE).assignment(1).asking

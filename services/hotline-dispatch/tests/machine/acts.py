@@ -1,7 +1,7 @@
 """Every command of the two tables as the API takes it, and as the pure model works it out."""
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
 
@@ -86,6 +86,13 @@ ACTS: tuple[Act, ...] = (
         unit_code=CO,
         role="co",
     ),
+    unit(
+        "add-unit",
+        lambda t, r, at: handling.add_unit(t, LEAD, replace(TO_CO, role=Role.WHISTLE), r, at),
+        unit_code=CO,
+        role="whistle",
+    ),
+    unit("report-in", lambda t, _, at: handling.report_in(t, CO, at), code=CO),
     unit("delegate", lambda t, r, at: handling.delegate(t, LEAD, TO_CO, r, at), unit_code=CO),
     unit("reply", lambda t, r, at: handling.reply(t, LEAD, Reply.of("办妥"), r, at), text="办妥"),
     unit("reply", lambda t, r, at: handling.reply(t, LEAD, Reply.of("办妥"), r, at), text="办妥"),

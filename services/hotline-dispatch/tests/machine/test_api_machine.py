@@ -43,6 +43,7 @@ ENDS = {"withdraw", "route-out", "answer", "close", "merge", "termination/decide
 PATHS = (
     ("request-facts",),
     ("assign", "sign", "phase", "phase/decide"),
+    ("assign", "sign", "reply", "review/pass"),
     ("assign", "sign", "termination", "termination/decide"),
     ("assign", "sign", "termination", "-termination/decide"),
 )

@@ -362,6 +362,8 @@ def subscriptions(kit: Kit) -> tuple[Subscription[Any], ...]:
             "tongban.hotline.assignment-contacted.v1",
             "tongban.hotline.assignment-added.v1",
             "tongban.hotline.assignment-replied.v1",
+            "tongban.hotline.assignment-reported-in.v1",
+            "tongban.hotline.unit-reached-by-duty-phone.v1",
             "tongban.hotline.return-requested.v1",
             "tongban.hotline.return-decided.v1",
             "tongban.hotline.extension-requested.v1",

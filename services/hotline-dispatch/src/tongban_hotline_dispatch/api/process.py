@@ -42,7 +42,13 @@ from tongban_hotline_dispatch.domain.assignment import (
 )
 from tongban_hotline_dispatch.domain.closing import CallbackNotOpen, TooFewAttempts
 from tongban_hotline_dispatch.domain.guard import AccusedUnit
-from tongban_hotline_dispatch.domain.handling import AlreadyAssigned, LeadOnly, NotBelow
+from tongban_hotline_dispatch.domain.handling import (
+    AlreadyAssigned,
+    AlreadyReportedIn,
+    LeadOnly,
+    NotBelow,
+    NotWhistled,
+)
 from tongban_hotline_dispatch.domain.intake import HasChildren, TooLateToReopen
 from tongban_hotline_dispatch.domain.joining import CannotJoin
 from tongban_hotline_dispatch.domain.process import NotDelegable, UnknownReason
@@ -174,6 +180,14 @@ ROUTES: tuple[_Route, ...] = (
         AddUnitRequest,
         lambda d, b: d.add_unit(b.unit_code, b.role, b.days),
         (UnitNotFound, AlreadyAssigned, LeadOnly, NotDelegable, AccusedUnit),
+    ),
+    _Route(
+        "report-in",
+        "吹哨报到",
+        "reply",
+        NothingRequest,
+        lambda d, _: d.report_in(),
+        (NotWhistled, AlreadyReportedIn),
     ),
     _Route(
         "delegate",

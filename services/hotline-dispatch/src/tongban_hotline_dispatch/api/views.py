@@ -127,6 +127,8 @@ class AssignmentView(BaseModel):
     reply_signed_off_by: str | None = Field(description="答复审签人的账号")
     reply_signed_off_at: AwareDatetime | None
     asks: list[AskView]
+    report_due: AwareDatetime | None = Field(default=None, description="吹哨后到现场报到的期限")
+    reported_at: AwareDatetime | None = None
 
     @classmethod
     def of(cls, share: Assignment, contact: FirstContact | None = None) -> "AssignmentView":
@@ -167,6 +169,8 @@ class AssignmentView(BaseModel):
                 )
                 for ask in share.asks
             ],
+            report_due=None if share.report_term is None else _local(share.report_term.due_at),
+            reported_at=_local(share.reported_at),
         )
 
 

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
-from datetime import date, datetime, time
+from datetime import date, datetime, time, timedelta
 
 from tongban_common.errors import Conflict, RuleViolation
 from tongban_common.working_days import SHANGHAI
@@ -16,7 +16,7 @@ from tongban_hotline_dispatch.domain.assignment import (
     SignOff,
 )
 from tongban_hotline_dispatch.domain.callback import Phase, Suspension
-from tongban_hotline_dispatch.domain.deadlines import Pause
+from tongban_hotline_dispatch.domain.deadlines import Pause, Term
 from tongban_hotline_dispatch.domain.intake import check_childless
 from tongban_hotline_dispatch.domain.moves import OPEN_STATES, Act, State, Status
 from tongban_hotline_dispatch.domain.rules import Rules
@@ -153,17 +153,50 @@ def resume(ticket: Ticket, rules: Rules, at: datetime) -> Ticket:
     paused = ticket.suspension
     if paused is None:
         return ticket.moved(Deed(act=Act.RESUME), Status.SIGNED, rules, at)
+    ticket = going_on(ticket, rules, at)
+    term = ticket.reply_term
+    facts = {"reply_due": None if term is None else term.due_at.isoformat()}
+    deed = Deed(act=Act.RESUME, unit_code=ticket.unit_code, facts=facts)
+    return ticket.moved(deed, Status(paused.back_to), rules, at)
+
+
+def latest_extension(term: Term, rules: Rules) -> datetime:
+    """Until when an extension may be asked: of a limit in days half a working day before its end
+    (hotline.md 3.5)."""
+    notice = rules.process.extension_notice
+    if notice is None or term.limit.unit.is_elapsed:
+        return term.due_at
+    return term.due_at - timedelta(hours=notice.amount)
+
+
+def going_on(ticket: Ticket, rules: Rules, at: datetime) -> Ticket:
+    """The clocks from where they stood when it was suspended."""
+    paused = ticket.suspension
+    if paused is None:
+        return ticket
     words = rules.process.pause_reason(paused.reason)
     pause = Pause(reason=words, from_at=paused.since, to_at=at)
     shares = tuple(_paused(each, pause, rules) for each in ticket.assignments)
     citizen = ticket.citizen_term
     if citizen is not None and ticket.first_replied_at is None:
         citizen = rules.paused(citizen, pause)
-    ticket = replace(ticket, assignments=shares, citizen_term=citizen, suspension=None)
-    term = ticket.reply_term
-    facts = {"reply_due": None if term is None else term.due_at.isoformat()}
-    deed = Deed(act=Act.RESUME, unit_code=ticket.unit_code, facts=facts)
-    return ticket.moved(deed, Status(paused.back_to), rules, at)
+    return replace(ticket, assignments=shares, citizen_term=citizen, suspension=None)
+
+
+def taken_over(ticket: Ticket, rules: Rules, at: datetime) -> Ticket:
+    """What a unit asked to return is a hard case now: the unit keeps it until that is decided."""
+    for share in ticket.assignments:
+        if share.state is State.RETURN_REQUESTED:
+            settled = share.decided(granted=False, by=None, at=at, note="列为疑难，一并研判")
+            ticket = ticket.with_assignment(_kept(settled, ticket, rules, at))
+    return ticket
+
+
+def _kept(share: Assignment, ticket: Ticket, rules: Rules, at: datetime) -> Assignment:
+    """By the unit that wanted to return it."""
+    kept = share.moved(Act.REJECT_RETURN)
+    term = kept.contact_term or rules.stage_term("contact", ticket.appeal, at)
+    return replace(kept, contact_term=term)
 
 
 def _check_grounds(request: Request) -> None:
@@ -188,7 +221,7 @@ class _Case:
 def _check_return(case: _Case) -> None:
     share, term = case.share, case.share.return_term
     if share.role is not Role.LEAD:
-        raise NotAllowed("协办单位有异议的，由主办单位提出")
+        raise NotAllowed("协办单位、被吹哨单位有异议的，由主办单位提出")
     if share.is_forced:
         raise ForcedAssignment("指定承办的工单不得退单：潍坊市条例第二十二条")
     # No timer watches it: by the calendar as it is known now.
@@ -201,6 +234,9 @@ def _check_extension(case: _Case) -> None:
     counts, term = case.rules.process.counts, case.share.reply_term
     if term.has_run_out(at=case.at):
         raise TooLateToAsk(f"延期应在到期前申请：{term.limit.clause}", due=term.due_at.isoformat())
+    latest, notice = latest_extension(term, case.rules), case.rules.process.extension_notice
+    if notice is not None and case.at > latest:
+        raise TooLateToAsk(f"已过申请延期的时间：{notice.clause}", due=latest.isoformat())
     if not case.rules.process.may_extend(case.ticket.appeal):
         raise NotAllowed("该类诉求不得延期")
     if case.share.extensions >= counts.extensions_by_center:
@@ -263,9 +299,7 @@ def _refused(
     if decision.kind is AskKind.RETURN:
         facts["is_upheld"] = False
         deed = Deed(act=act, unit_code=share.unit_code, facts=facts)
-        kept = share.moved(act)
-        term = kept.contact_term or rules.stage_term("contact", ticket.appeal, at)
-        kept = replace(kept, contact_term=term)
+        kept = _kept(share, ticket, rules, at)
         return ticket.with_assignment(kept).moved(deed, Status.SIGNED, rules, at)
     if decision.kind is AskKind.EXTENSION:
         facts["is_approved"] = False
@@ -336,11 +370,12 @@ def _terminated(
 def _paused(share: Assignment, pause: Pause, rules: Rules) -> Assignment:
     if not share.is_open:
         return share
-    contact = share.contact_term
+    contact, report = share.contact_term, share.report_term
     return replace(
         share,
         reply_term=rules.paused(share.reply_term, pause),
         sign_term=rules.paused(share.sign_term, pause),
         return_term=rules.paused(share.return_term, pause),
         contact_term=None if contact is None else rules.paused(contact, pause),
+        report_term=None if report is None else rules.paused(report, pause),
     )

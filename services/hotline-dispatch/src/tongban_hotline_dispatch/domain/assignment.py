@@ -32,6 +32,7 @@ class Clock(StrEnum):
     CITIZEN = "citizen"  # 市民时钟
     SIGN = "sign"  # 签收
     CONTACT = "contact"  # 先行联系
+    REPORT_IN = "report_in"  # 吹哨后到现场报到
     DECISION = "decision"  # 中心对申请的审核
     DISPATCH = "dispatch"  # 派单
     SUPPLEMENT = "supplement"  # 等待补充
@@ -144,6 +145,8 @@ class Assignment:
     reply: Reply | None = None
     extensions: int = 0
     asks: tuple[Ask, ...] = ()
+    report_term: Term | None = None  # 吹哨: until when it is to be on the spot
+    reported_at: datetime | None = None
 
     @property
     def is_open(self) -> bool:
@@ -168,6 +171,8 @@ class Assignment:
             yield Clock.SIGN, self.sign_term
         if self.state is State.SIGNED and self.contacted_at is None and self.contact_term:
             yield Clock.CONTACT, self.contact_term
+        if self.report_term is not None and self.reported_at is None:
+            yield Clock.REPORT_IN, self.report_term
         if self.asking is not None:
             yield Clock.DECISION, self.asking.term
 
@@ -215,5 +220,7 @@ class Assignment:
                 return replace(self, sign_term=term)
             case Clock.CONTACT:
                 return replace(self, contact_term=term)
+            case Clock.REPORT_IN:
+                return replace(self, report_term=term)
             case _:
                 return replace(self, asks=(*self.asks[:-1], replace(self.asks[-1], term=term)))

@@ -6,6 +6,7 @@ from datetime import datetime
 from types import MappingProxyType
 
 from tongban_common.errors import Conflict, RuleViolation
+from tongban_hotline_dispatch.domain import asking, intake
 from tongban_hotline_dispatch.domain.assignment import Assignment, Clock, Json
 from tongban_hotline_dispatch.domain.callback import Callback, Cause, Heard, Outcome, Resolved
 from tongban_hotline_dispatch.domain.moves import OPEN_STATES, Act, State, Status
@@ -115,8 +116,22 @@ def close(ticket: Ticket, heard: Heard | None, rules: Rules, at: datetime) -> Ti
 
 
 def escalate(ticket: Ticket, cause: str, rules: Rules, at: datetime) -> Ticket:
+    """列为疑难, from wherever it is open (hotline.md 3.3, row 20).
+
+    A return that waits is taken over: the unit keeps it until the case is decided. A suspension
+    ends, and the citizen's clock begins where facts were still waited for.
+    """
     deed = Deed(act=Act.ESCALATE, unit_code=ticket.unit_code, facts={"cause": cause})
-    return ticket.moved(deed, Status.HARD_CASE, rules, at)
+    moved = ticket.moved(deed, Status.HARD_CASE, rules, at)
+    match ticket.status:
+        case Status.SUSPENDED:
+            return asking.going_on(moved, rules, at)
+        case Status.RETURN_REVIEW:
+            return asking.taken_over(moved, rules, at)
+        case Status.AWAITING_FACTS:
+            return intake.accepted(moved, rules, at)
+        case _:
+            return moved
 
 
 def supervise(ticket: Ticket, cause: str) -> Ticket:

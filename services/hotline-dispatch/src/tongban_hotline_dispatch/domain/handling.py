@@ -7,6 +7,7 @@ from tongban_common.errors import Conflict, RuleViolation
 from tongban_hotline_dispatch.domain.appeal import APPEAL_NAMES
 from tongban_hotline_dispatch.domain.assignment import Assignment, Clock, Json, Reply, Role
 from tongban_hotline_dispatch.domain.closing import reviewed
+from tongban_hotline_dispatch.domain.deadlines import Term
 from tongban_hotline_dispatch.domain.moves import OPEN_STATES, Act, IllegalMove, State, Status
 from tongban_hotline_dispatch.domain.rules import Rules
 from tongban_hotline_dispatch.domain.ticket import Deed, Ticket
@@ -26,6 +27,14 @@ class LeadOnly(RuleViolation):
     code = "assignment.lead_only"
 
 
+class NotWhistled(RuleViolation):
+    code = "assignment.not_whistled"
+
+
+class AlreadyReportedIn(Conflict):
+    code = "assignment.already_reported_in"
+
+
 class NotBelow(RuleViolation):
     code = "assignment.not_below"
 
@@ -39,6 +48,8 @@ class ToUnit:
     role: Role = Role.LEAD
     days: int | None = None  # an own limit for a co-unit, within what the lead has left
     superiors: frozenset[str] = frozenset()  # all that stand above it
+    by_duty_phone: bool = False  # nobody is in post there: its duty phone is called
+    whistled_by: str | None = None  # 吹哨: the level of the unit that calls it
 
 
 def assign(
@@ -54,7 +65,8 @@ def assign(
     ticket.check_not_accused(to.code, to.superiors)
     forced = forced or ticket.returns >= rules.process.counts.returns_before_forced
     act = Act.FORCE if forced else Act.ASSIGN
-    facts = {"returns": ticket.returns} if forced else {}
+    facts: dict[str, Json] = {"returns": ticket.returns} if forced else {}
+    facts |= _called(to)
     deed = Deed(act=act, unit_code=to.code, facts=facts)
     cleared = ticket.with_shares(Act.CANCEL, _STOPPED)
     return _given(cleared.moved(deed, Status.ASSIGNED, rules, at), to, rules, at, forced=forced)
@@ -65,7 +77,8 @@ def transfer(ticket: Ticket, to: ToUnit, rules: Rules, at: datetime) -> Ticket:
     if to.code == ticket.unit_code:
         raise AlreadyAssigned("该工单已由此单位主办")
     ticket.check_not_accused(to.code, to.superiors)
-    deed = Deed(act=Act.TRANSFER, unit_code=to.code, facts={"from_unit": ticket.unit_code})
+    facts: dict[str, Json] = {"from_unit": ticket.unit_code, **_called(to)}
+    deed = Deed(act=Act.TRANSFER, unit_code=to.code, facts=facts)
     cleared = ticket.with_shares(Act.CANCEL, _STOPPED)
     return _given(cleared.moved(deed, Status.ASSIGNED, rules, at), to, rules, at, forced=False)
 
@@ -90,11 +103,30 @@ def contact(ticket: Ticket, unit: str | None, at: datetime) -> Ticket:
 
 
 def add_unit(ticket: Ticket, unit: str | None, to: ToUnit, rules: Rules, at: datetime) -> Ticket:
-    """加派、吹哨: a co-unit reports to the lead within its own, shorter limit."""
+    """加派、吹哨: a co-unit reports to the lead within its own, shorter limit.
+
+    Who is called by a whistle comes to the spot besides, in a limit of its own. A town may whistle
+    where another unit leads (hotline.md 3.3, row 10).
+    """
     by = ticket.share_of(unit)
-    if by.role is not Role.LEAD:
+    whistle = rules.process.whistle
+    is_towns = to.role is Role.WHISTLE and whistle is not None and to.whistled_by in whistle.levels
+    if by.role is not Role.LEAD and not (is_towns and by.is_open):
         raise LeadOnly("由主办单位加派")
     return _shared(ticket, by, to, Act.ADD_UNIT, rules, at)
+
+
+def report_in(ticket: Ticket, unit: str | None, at: datetime) -> Ticket:
+    """报到: who was whistled for is on the spot. Raises NotWhistled, AlreadyReportedIn."""
+    share = ticket.share_of(unit)
+    if share.report_term is None:
+        raise NotWhistled("没有吹哨，无须报到")
+    if share.reported_at is not None:
+        raise AlreadyReportedIn("已经报到，无须再报")
+    facts = {"is_overdue": share.report_term.has_run_out(at=at)}
+    deed = Deed(act=Act.REPORT_IN, unit_code=share.unit_code, facts=facts)
+    here = replace(share.moved(Act.REPORT_IN), reported_at=at)
+    return ticket.with_assignment(here).noted(deed)
 
 
 def delegate(ticket: Ticket, unit: str | None, to: ToUnit, rules: Rules, at: datetime) -> Ticket:
@@ -160,7 +192,8 @@ def _signed(ticket: Ticket, share: Assignment, act: Act, rules: Rules, at: datet
         is_auto_signed=share.is_auto_signed or act is Act.AUTO_SIGN,
     )
     deed = Deed(act=act, unit_code=share.unit_code, facts={"role": share.role.value})
-    target = Status.SIGNED if is_lead and waits else ticket.status
+    is_new = is_lead and waits and ticket.status is Status.ASSIGNED  # else it is a hard case
+    target = Status.SIGNED if is_new else ticket.status
     return ticket.with_assignment(signed).moved(deed, target, rules, at)
 
 
@@ -180,7 +213,26 @@ def _shared(
         sign_term=rules.stage_term("sign", ticket.appeal, at),
         return_term=rules.stage_term("return", ticket.appeal, at),
         parent_no=by.no,
+        report_term=_report_term(ticket, to, rules, at),
     )
-    facts = {"role": new.role.value, "reply_due": new.reply_term.due_at.isoformat()}
+    facts: dict[str, Json] = {
+        "role": new.role.value,
+        "reply_due": new.reply_term.due_at.isoformat(),
+        **_called(to),
+    }
+    if new.report_term is not None:
+        facts["report_due"] = new.report_term.due_at.isoformat()
     deed = Deed(act=act, unit_code=to.code, facts=facts)
     return replace(ticket.noted(deed), assignments=(*ticket.assignments, new))
+
+
+def _report_term(ticket: Ticket, to: ToUnit, rules: Rules, at: datetime) -> Term | None:
+    """None for a co-unit, and under a process without a whistle."""
+    if to.role is not Role.WHISTLE or rules.process.whistle is None:
+        return None
+    return rules.stage_term(Clock.REPORT_IN, ticket.appeal, at)
+
+
+def _called(to: ToUnit) -> dict[str, Json]:
+    """派单时改拨单位值班电话 (hotline.md 7)."""
+    return {"by_duty_phone": True} if to.by_duty_phone else {}

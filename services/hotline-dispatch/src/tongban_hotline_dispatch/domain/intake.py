@@ -41,7 +41,7 @@ def check_deadlines(appeal: Appeal, at: datetime) -> None:
 
 def register(ticket: Ticket, rules: Rules, at: datetime) -> Ticket:
     """受理: the citizen's clock starts, and nothing will reset it."""
-    return _accepted(ticket, rules, at).moved(Deed(act=Act.REGISTER), Status.REGISTERED, rules, at)
+    return accepted(ticket, rules, at).moved(Deed(act=Act.REGISTER), Status.REGISTERED, rules, at)
 
 
 def request_facts(ticket: Ticket, rules: Rules, at: datetime) -> Ticket:
@@ -54,7 +54,7 @@ def supplement(ticket: Ticket, rules: Rules, at: datetime) -> Ticket:
     waited = ticket.status is Status.AWAITING_FACTS
     deed = Deed(act=Act.SUPPLEMENT, facts={"was_awaited": waited})
     if waited:
-        return _accepted(ticket, rules, at).moved(deed, Status.REGISTERED, rules, at)
+        return accepted(ticket, rules, at).moved(deed, Status.REGISTERED, rules, at)
     return ticket.noted(deed)
 
 
@@ -118,7 +118,10 @@ def reopen(ticket: Ticket, reason: str, rules: Rules, at: datetime) -> Ticket:
         if term.has_run_out(at=at):
             raise TooLateToReopen(f"已超过重启期限：{term.limit.clause}")
     again = replace(moved, closed_at=None, callback=None, disposition=None, phase=None)
-    return _accepted(again, rules, at)  # what was routed out at once has no clock yet
+    if again.citizen_term is not None and again.first_replied_at is None:
+        # no timer watched it meanwhile, and a notice on holidays may have come
+        again = replace(again, citizen_term=rules.recounted(again.citizen_term))
+    return accepted(again, rules, at)  # what was routed out at once has no clock yet
 
 
 def check_childless(ticket: Ticket) -> None:
@@ -127,7 +130,8 @@ def check_childless(ticket: Ticket) -> None:
         raise HasChildren("该工单有并入的工单，请先拆单", children=ticket.children)
 
 
-def _accepted(ticket: Ticket, rules: Rules, at: datetime) -> Ticket:
+def accepted(ticket: Ticket, rules: Rules, at: datetime) -> Ticket:
+    """The citizen's clock begins, where it has not and the person wants to hear."""
     if ticket.citizen_term is not None or not ticket.wants_reply:
         return ticket
     return replace(ticket, citizen_term=rules.citizen_term(ticket.appeal, at))

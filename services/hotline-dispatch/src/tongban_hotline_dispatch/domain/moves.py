@@ -142,6 +142,7 @@ class Act(StrEnum):
     AUTO_SIGN = "auto_signed"
     CONTACT = "contacted"
     ADD_UNIT = "unit_added"
+    REPORT_IN = "reported_in"
     DELEGATE = "delegated"
     ASK_RETURN = "return_requested"
     UPHOLD_RETURN = "return_upheld"

@@ -94,6 +94,14 @@ class Keep:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Whistle:
+    """Which levels may whistle though another unit leads; the lead always may."""
+
+    levels: frozenset[str]
+    clause: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Counts:
     returns_before_forced: int
     rework_rounds: int
@@ -121,6 +129,10 @@ class Process:
     kept: Sequence[Keep]
     signed: frozenset[str] = frozenset()  # what a second person signs off here: return, reply
     signed_clause: str = ""
+    extension_notice: Limit | None = (
+        None  # hours before the end of a limit in days; None: till then
+    )
+    whistle: Whistle | None = None  # None: who is whistled for is a co-unit, and nothing more
 
     def limit(self, name: str, appeal: Appeal) -> Limit:
         """The limit of a stage: of the urgency, or the general one."""

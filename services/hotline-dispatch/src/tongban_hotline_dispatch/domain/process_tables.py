@@ -33,6 +33,7 @@ _RETURNS = (
 )
 _FORCED = "指定承办的不得再退：潍坊市条例第二十二条；退单达到规定次数后指定（本系统默认）"
 _LEAD = "主办、协办：北京市条例第十四条、济南市条例第二十九条"
+_WHISTLED = "吹哨报到：北京市条例第十四条、第十六条；报到时限为本系统默认"
 _LONGER = "延期：安阳市条例第五十条、济南市营商环境条例第六十二条"
 _PAUSED = (
     "检验检测鉴定、听证期间不计入：市场监督管理投诉举报处理暂行办法第二十条、信访工作条例第三十六条"
@@ -178,6 +179,7 @@ TICKET = Table(
             limit="contact",
         ),
         on(_A.ADD_UNIT, "加派", [_S.SIGNED, _S.REWORK, _S.HARD_CASE], None, [_UO], _LEAD),
+        on(_A.REPORT_IN, "报到", _HANDLED, None, [_UO], _WHISTLED, limit="report_in"),
         on(
             _A.DELEGATE,
             "下派",
@@ -382,7 +384,7 @@ TICKET = Table(
         on(
             _A.ESCALATE,
             "列为疑难",
-            [_S.CONSULTING, _S.SIGNED, _S.REWORK, _S.CALLBACK],
+            [each for each in _LIVE if each is not _S.HARD_CASE],
             _S.HARD_CASE,
             [_HC, _SYS],
             _HARD,
@@ -452,6 +454,7 @@ ASSIGNMENT = Table(
         on(_A.AUTO_SIGN, "自动签收", [_T.WAITING], _T.SIGNED, [_SYS], "逾期未签收", limit="sign"),
         on(_A.CONTACT, "先行联系", [_T.SIGNED], _T.CONTACTED, [_UO], "先行联系", limit="contact"),
         on(_A.CONTACT, "再次联系", [_T.CONTACTED, _T.REWORK], None, [_UO], "先行联系"),
+        on(_A.REPORT_IN, "报到", _WORKING, None, [_UO], _WHISTLED, limit="report_in"),
         on(
             _A.ASK_RETURN,
             "申请退单",

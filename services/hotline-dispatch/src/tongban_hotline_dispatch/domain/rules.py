@@ -91,6 +91,10 @@ class Rules:
         longer = replace(term, limit=limit, extended_by=term.extended_by + by)
         return self.limits.rewound(self.calendar, longer)
 
+    def recounted(self, term: Term) -> Term:
+        """By the calendar as it is known now."""
+        return self.limits.rewound(self.calendar, term)
+
     def paused(self, term: Term, pause: Pause) -> Term:
         """A term that had run out before the pause stays as it is."""
         if term.has_run_out(at=pause.from_at):

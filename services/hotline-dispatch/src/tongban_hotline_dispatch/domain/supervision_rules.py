@@ -110,6 +110,7 @@ class Rung:
     adds_to: str | None = None  # a further notice to what that rung issued
     unless_answered: Level | None = None
     skips_elapsed: bool = False  # not for limits in hours
+    audience: tuple[str, ...] = ()
 
     @property
     def is_reminder(self) -> bool:
@@ -236,6 +237,7 @@ class SupervisionRules:
     form_template: str
     form_audience: tuple[str, ...]
     round_hour: int
+    fallback_audience: str | None = None  # of a unit without a contact in post
 
     def template(self, code: str, *, is_of_term: bool) -> Template:
         """The words; those of an overdue term only where there is one (hotline.md 4.2)."""

@@ -11,6 +11,7 @@ from tongban_hotline_dispatch.domain.assessment import Listed, PublishMode
 from tongban_hotline_dispatch.domain.periods import PeriodType
 
 ASSESSMENT = "tongban.hotline.assessment.v1"
+BULLETIN = "tongban.hotline.bulletin.v1"
 EXCLUSION = "tongban.hotline.exclusion.v1"
 
 
@@ -45,6 +46,20 @@ class AssessmentFinished(Event):
     mode: PublishMode
     names: dict[str, str]  # of the indicators, the groups and the tiers, by their codes
     units: tuple[AssessedUnit, ...]
+
+
+class BulletinMade(Event):
+    """编制月度通报: a version of one month's bulletin; what it says goes by the mode."""
+
+    type: ClassVar[str] = "tongban.hotline.bulletin-made.v1"
+    topic: ClassVar[str] = BULLETIN
+    key: ClassVar[str] = "period_code"
+
+    assessment_id: UUID
+    period_code: str
+    version: int
+    run: int
+    mode: PublishMode
 
 
 class OfExclusion(Event):
@@ -128,6 +143,7 @@ class ExclusionAuditDrawn(Event):
 
 PUBLISHED: tuple[type[Event], ...] = (
     AssessmentFinished,
+    BulletinMade,
     ExclusionProposed,
     ExclusionHearingOpened,
     ExclusionHearingHeld,

@@ -45,6 +45,24 @@ class AssignmentAdded(OfTicket):
     unit_code: str
     role: Role
     reply_due: AwareDatetime
+    report_due: AwareDatetime | None = None  # 吹哨报到
+
+
+class AssignmentReportedIn(OfTicket):
+    """报到: who was whistled for is on the spot."""
+
+    type: ClassVar[str] = "tongban.hotline.assignment-reported-in.v1"
+
+    unit_code: str
+    is_overdue: bool
+
+
+class UnitReachedByDutyPhone(OfTicket):
+    """单位值班电话: the unit that got it has no contact in post, so that is where to tell it."""
+
+    type: ClassVar[str] = "tongban.hotline.unit-reached-by-duty-phone.v1"
+
+    unit_code: str
 
 
 class AssignmentReplied(OfTicket):
@@ -271,6 +289,8 @@ PUBLISHED: tuple[type[Event], ...] = (
     AssignmentAutoSigned,
     AssignmentContacted,
     AssignmentAdded,
+    AssignmentReportedIn,
+    UnitReachedByDutyPhone,
     AssignmentReplied,
     ReturnRequested,
     ReturnDecided,

@@ -27,6 +27,7 @@ OF_ACT: dict[Act, type[Event]] = {
     Act.AUTO_SIGN: handling.AssignmentAutoSigned,
     Act.CONTACT: handling.AssignmentContacted,
     Act.ADD_UNIT: handling.AssignmentAdded,
+    Act.REPORT_IN: handling.AssignmentReportedIn,
     Act.DELEGATE: handling.AssignmentAdded,
     Act.CO_REPLY: handling.AssignmentReplied,
     Act.ASK_RETURN: handling.ReturnRequested,
@@ -81,11 +82,14 @@ def _of_act(after: Ticket, now: datetime) -> Iterator[Event]:
     if deed.act is Act.SIGN:
         is_lead = deed.facts["role"] == "lead"
         kind = tickets.TicketSigned if is_lead else handling.AssignmentSigned
-    if kind is None:
-        return
-    known = {"unit_code": deed.unit_code, **deed.facts}
-    fields = {name: known[name] for name in kind.model_fields if name in known}
-    yield kind.model_validate({"occurred_at": now, "ticket_id": after.id, **fields})
+    if kind is not None:
+        known = {"unit_code": deed.unit_code, **deed.facts}
+        fields = {name: known[name] for name in kind.model_fields if name in known}
+        yield kind.model_validate({"occurred_at": now, "ticket_id": after.id, **fields})
+    if deed.facts.get("by_duty_phone") and deed.unit_code is not None:
+        yield handling.UnitReachedByDutyPhone(
+            occurred_at=now, ticket_id=after.id, unit_code=deed.unit_code
+        )
 
 
 def _of_units(
@@ -162,12 +166,36 @@ def _called_back(after: Ticket, done: Callback, now: datetime) -> Event:
     )
 
 
+def _of_escalation(before: Ticket, after: Ticket, now: datetime) -> Iterator[Event]:
+    """What ended with it: a suspension, a return that waited."""
+    unit = after.unit_code
+    if unit is None:
+        return
+    if before.status is Status.SUSPENDED and after.reply_term is not None:
+        yield handling.ClockResumed(
+            occurred_at=now,
+            ticket_id=after.id,
+            unit_code=unit,
+            reply_due=after.reply_term.due_at,
+        )
+    if before.status is Status.RETURN_REVIEW:
+        yield handling.ReturnDecided(
+            occurred_at=now,
+            ticket_id=after.id,
+            unit_code=unit,
+            is_upheld=False,
+            is_by_silence=False,
+        )
+
+
 def _of_status(before: Ticket, after: Ticket, now: datetime) -> Iterator[Event]:
     unit = after.unit_code
     if after.is_supervised and not before.is_supervised:
         yield handling.SupervisionOpened(occurred_at=now, ticket_id=after.id, unit_code=unit)
     if after.status is before.status:
         return
+    if after.deed is not None and after.deed.act is Act.ESCALATE:
+        yield from _of_escalation(before, after, now)
     if after.status is Status.HARD_CASE:
         yield tickets.HardCaseOpened(occurred_at=now, ticket_id=after.id, unit_code=unit)
     if unit is None or after.reply_term is None:

@@ -63,7 +63,7 @@ async def guide(
     """仅供指导: the unit advises the person; nothing is assessed. Raises NotForGuidance."""
     if not given.may_guide:
         raise NotForGuidance(f"{given.name}不派单")
-    to = await named_unit(tx, unit_code)
+    to = await named_unit(tx, unit_code, now)
 
     def command(ticket: Ticket, rules: Rules, at: datetime) -> Ticket:
         return replace(handling.assign(ticket, to, rules, at), disposition=given.code)

@@ -6,6 +6,7 @@ from datetime import datetime
 
 from tongban_common.db import Transaction
 from tongban_common.privacy import mask_text
+from tongban_common.working_days import SHANGHAI
 from tongban_hotline_dispatch.domain.assignment import Role
 from tongban_hotline_dispatch.domain.guard import (
     AccusedUnit,
@@ -19,7 +20,7 @@ from tongban_hotline_dispatch.domain.handling import ToUnit
 from tongban_hotline_dispatch.domain.moves import Status
 from tongban_hotline_dispatch.domain.rules import Rules
 from tongban_hotline_dispatch.domain.ticket import Ticket
-from tongban_hotline_dispatch.operations.performing import Step, changeable
+from tongban_hotline_dispatch.operations.performing import Step, changeable, locked
 from tongban_hotline_dispatch.store import Units
 from tongban_hotline_dispatch.store.guard import GuardLine, Guards
 from tongban_hotline_dispatch.store.reference import Unit
@@ -35,11 +36,23 @@ class Recusal:
 
 
 async def named_unit(
-    tx: Transaction, code: str, *, role: Role = Role.LEAD, days: int | None = None
+    tx: Transaction,
+    code: str,
+    now: datetime,
+    *,
+    role: Role = Role.LEAD,
+    days: int | None = None,
 ) -> ToUnit:
     """Raises UnitNotFound."""
-    unit, superiors = await Units(tx).active_with_superiors(code)
-    return ToUnit(code=unit.code, level=unit.level, role=role, days=days, superiors=superiors)
+    reached = await Units(tx).reached(code, now.astimezone(SHANGHAI).date())
+    return ToUnit(
+        code=reached.unit.code,
+        level=reached.unit.level,
+        role=role,
+        days=days,
+        superiors=reached.superiors,
+        by_duty_phone=reached.by_duty_phone,
+    )
 
 
 async def or_propose(tx: Transaction, doing: Awaitable[Ticket], rules: Rules) -> Ticket:
@@ -93,10 +106,14 @@ async def name_target(
 async def recuse(
     tx: Transaction, *, step: Step, wanted: Recusal, rules: Rules, now: datetime
 ) -> GuardLine:
-    """回避: at once, and until it is lifted. Raises UnknownReason, AlreadyRecused."""
+    """回避: at once, and until it is lifted. Raises UnknownReason, AlreadyRecused.
+
+    An archived ticket is not changed by it: who has a conflict of interest that came to light late
+    sees it no more, all the same (济南市条例第三十二条).
+    """
     if rules.identity is not None:
         rules.identity.recusal_reason(wanted.reason)
-    ticket = await changeable(tx, step)
+    ticket = await locked(tx, step)
     if wanted.staff in ticket.recused:
         raise AlreadyRecused("该人员已回避此工单")
     return await _noted(tx, ticket, step, GuardAct.RECUSED, wanted, now)
@@ -106,7 +123,7 @@ async def lift(tx: Transaction, *, step: Step, staff: str, reason: str, now: dat
     """解除回避, by somebody else. Raises NotRecused, OwnRecusal."""
     if staff == step.actor:
         raise OwnRecusal("本人的回避由他人决定解除")
-    ticket = await changeable(tx, step)
+    ticket = await locked(tx, step)
     if staff not in ticket.recused:
         raise NotRecused("该人员没有回避此工单")
     return await _noted(tx, ticket, step, GuardAct.LIFTED, Recusal(staff=staff, reason=reason), now)

@@ -9,8 +9,7 @@ from uuid import UUID
 
 from tongban_common.db import Transaction
 from tongban_hotline_dispatch.domain import closing
-from tongban_hotline_dispatch.domain.moves import Act, Status
-from tongban_hotline_dispatch.domain.process_tables import TICKET
+from tongban_hotline_dispatch.domain.moves import Status
 from tongban_hotline_dispatch.domain.rules import Rules
 from tongban_hotline_dispatch.domain.supervision_rules import LONG_OVERDUE, MANY_COMPLAINANTS
 from tongban_hotline_dispatch.domain.ticket import Ticket
@@ -20,7 +19,8 @@ from tongban_hotline_dispatch.operations.supervision_issuing import MACHINE
 from tongban_hotline_dispatch.store import hard_cases
 
 MOST = 200  # of each cause in one night: the round shares its transaction with nothing, and ends
-_MAY = frozenset(each for each in Status if TICKET.targets(Act.ESCALATE, each))
+# By itself only what somebody has in hand: people may escalate from every open status.
+_MAY = frozenset({Status.CONSULTING, Status.SIGNED, Status.REWORK, Status.CALLBACK})
 
 
 async def look_for_hard_cases(tx: Transaction, rules: Rules, now: datetime) -> int:
@@ -32,7 +32,7 @@ async def look_for_hard_cases(tx: Transaction, rules: Rules, now: datetime) -> i
             return closing.escalate(ticket, cause, rules, at)
 
         ticket = await locked(tx, Step(ticket_id=ticket_id, actor=MACHINE))
-        if TICKET.targets(Act.ESCALATE, ticket.status):  # it may have moved meanwhile
+        if ticket.status in _MAY:  # it may have moved meanwhile
             await settle(tx, ticket, escalate, actor=MACHINE, rules=rules, now=now)
     return len(causes)
 

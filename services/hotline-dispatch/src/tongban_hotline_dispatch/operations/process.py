@@ -22,7 +22,7 @@ from tongban_hotline_dispatch.operations import likeness_index
 from tongban_hotline_dispatch.operations.guard import named_unit, or_propose
 from tongban_hotline_dispatch.operations.performing import Command, Step, perform
 from tongban_hotline_dispatch.operations.tickets import hidden, note_routing
-from tongban_hotline_dispatch.store import Note, NoteKind, Notes, Tickets
+from tongban_hotline_dispatch.store import Note, NoteKind, Notes, Tickets, Units
 from tongban_hotline_dispatch.store.first_contacts import note_contact
 
 
@@ -93,7 +93,13 @@ class Desk:
 
     async def add_unit(self, unit_code: str, role: Role, days: int | None) -> Ticket:
         by, to = self._step.unit, await self._unit(unit_code, role, days)
+        if by is not None and role is Role.WHISTLE:
+            to = replace(to, whistled_by=(await Units(self._tx).known(by)).level)
         return await self._perform(lambda t, rules, at: handling.add_unit(t, by, to, rules, at))
+
+    async def report_in(self) -> Ticket:
+        unit = self._step.unit
+        return await self._perform(lambda t, _, at: handling.report_in(t, unit, at))
 
     async def delegate(self, unit_code: str, days: int | None) -> Ticket:
         by, to = self._step.unit, await self._unit(unit_code, Role.CO, days)
@@ -186,7 +192,7 @@ class Desk:
             await likeness_index.forget(self._tx, ticket.id, self._rules)
 
     async def _unit(self, code: str, role: Role = Role.LEAD, days: int | None = None) -> ToUnit:
-        return await named_unit(self._tx, code, role=role, days=days)
+        return await named_unit(self._tx, code, self._now, role=role, days=days)
 
     async def _note(self, ticket: Ticket, kind: NoteKind, words: str) -> None:
         note = Note(

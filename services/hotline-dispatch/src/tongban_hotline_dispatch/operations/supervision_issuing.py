@@ -22,6 +22,7 @@ from tongban_hotline_dispatch.domain.supervision_cards import Card
 from tongban_hotline_dispatch.domain.supervision_ladder import Ladder, Step, spans
 from tongban_hotline_dispatch.domain.supervision_rules import (
     FLAGGED,
+    LevelRule,
     Pattern,
     Rung,
     SupervisionRules,
@@ -30,6 +31,7 @@ from tongban_hotline_dispatch.domain.ticket import Ticket
 from tongban_hotline_dispatch.events import supervision as told
 from tongban_hotline_dispatch.operations.assessment import note_input
 from tongban_hotline_dispatch.store.assessment import Noted
+from tongban_hotline_dispatch.store.duty_phones import falling_back
 from tongban_hotline_dispatch.store.supervision import Climbed, Notice, Supervisions
 from tongban_hotline_dispatch.store.supervision_cards import OF_CARD, Cards
 
@@ -217,11 +219,25 @@ class Office:
                 version=made.version,
                 template=template.code,
                 template_version=template.version,
-                audience=rules.form_audience if rule is None else rule.audience,
+                audience=await self._audience(order, rule, occasion.rung),
                 at=self._now,
                 body=template.render(values),
             )
         )
+
+    async def _audience(
+        self, order: Order, rule: LevelRule | None, rung: Rung | None
+    ) -> tuple[str, ...]:
+        """Whom it goes to: besides, the duty phone where nobody is in post (hotline.md 7)."""
+        named = self._rules.form_audience if rule is None else rule.audience
+        if rung is not None and rung.audience:
+            named = rung.audience
+        fallback = self._rules.fallback_audience
+        if fallback is None or not await falling_back(
+            self._tx.connection, order.units, at=self._now
+        ):
+            return named
+        return (*named, fallback)
 
     def _announced(self, made: Supervision) -> told.OfSupervision:
         order, term = made.order, made.reply_term

@@ -159,7 +159,7 @@ async def assign(
     forced: bool = False,
 ) -> Ticket:
     """派单: give the ticket to one unit and tell the other services when its reply is due."""
-    to = await named_unit(tx, unit_code)
+    to = await named_unit(tx, unit_code, now)
 
     def command(ticket: Ticket, rules: Rules, at: datetime) -> Ticket:
         return handling.assign(ticket, to, rules, at, forced=forced)

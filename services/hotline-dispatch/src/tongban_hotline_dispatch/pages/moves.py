@@ -13,7 +13,7 @@ from tongban_common.auth import Principal
 from tongban_common.db import Transaction
 from tongban_common.privacy import Sealer
 from tongban_hotline_dispatch import operations
-from tongban_hotline_dispatch.domain.asking import Decision, Request
+from tongban_hotline_dispatch.domain.asking import Decision, Request, latest_extension
 from tongban_hotline_dispatch.domain.assignment import AskKind, Assignment, Reply, Role
 from tongban_hotline_dispatch.domain.callback import Heard, Mark, Resolved
 from tongban_hotline_dispatch.domain.moves import Act
@@ -189,6 +189,12 @@ def is_co(seen: Seen) -> bool:
     return seen.share is not None and not is_lead(seen)
 
 
+def is_whistled(seen: Seen) -> bool:
+    """Called to the spot, and not there yet."""
+    share = seen.share
+    return share is not None and share.report_term is not None and share.reported_at is None
+
+
 def unsigned(seen: Seen) -> bool:
     return seen.share is not None and seen.share.signed_at is None
 
@@ -210,7 +216,7 @@ def may_return(seen: Seen) -> bool:
 
 def may_extend(seen: Seen) -> bool:
     share = seen.share
-    if share is None or share.reply_term.has_run_out(at=seen.now):
+    if share is None or seen.now > latest_extension(share.reply_term, seen.rules):
         return False
     return may_ask(seen) and seen.rules.process.may_extend(seen.ticket.appeal)
 

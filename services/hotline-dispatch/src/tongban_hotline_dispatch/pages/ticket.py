@@ -36,6 +36,7 @@ from tongban_hotline_dispatch.store import TicketNotFound
 from tongban_hotline_dispatch.store import supervision_reads as reading
 from tongban_hotline_dispatch.store.attachments import Attachment, of_ticket
 from tongban_hotline_dispatch.store.callback_reads import rounds
+from tongban_hotline_dispatch.store.duty_phones import duty_phones
 from tongban_hotline_dispatch.store.first_contacts import contacts_of
 from tongban_hotline_dispatch.store.ticket_story import joined, story
 
@@ -233,6 +234,7 @@ async def _context(
         "way_names": CONTACT_WAY_NAMES,
         "flag_names": FLAG_NAMES,
         "supervisions": await _supervisions(reads, look, rules),
+        "duty_phone": await _duty_phone(reads, ticket, look),
         "in_hand": await in_hand(reads, ticket, look.who, look.now, sealer=sealer),
         "rounds": await rounds(reads, ticket.id),
         "hides_notes": ticket.hides_identity and unit is not None,
@@ -256,6 +258,20 @@ async def _context(
         "may_recuse": look.who.may("ticket:recuse"),
         "meanwhile": _meanwhile(refused, ticket, last_act(told)),
     }
+
+
+async def _duty_phone(reads: Reads, ticket: Ticket, look: Look) -> str | None:
+    """For the hub, where the unit that leads has no contact in post."""
+    if ticket.unit_code is None or ticket.is_ended or acts_for(look.who) is not None:
+        return None
+    found = await duty_phones(
+        reads,
+        unit_code=ticket.unit_code,
+        page=None,
+        at=look.now,
+        sealer=Sealer(look.kit.secret),
+    )
+    return next((each.phone for each in found if each.is_fallback), None)
 
 
 async def _supervisions(reads: Reads, look: Look, rules: Rules) -> list[tuple[object, ...]]:

@@ -3,6 +3,7 @@
 from tongban_hotline_dispatch.store.assessment import AssessmentNotFound, Assessments
 from tongban_hotline_dispatch.store.assignments import assignment
 from tongban_hotline_dispatch.store.attachments import attachment
+from tongban_hotline_dispatch.store.bulletins import bulletin
 from tongban_hotline_dispatch.store.callbacks import callback_task, ticket_review
 from tongban_hotline_dispatch.store.complainants import Complainant, Complainants, complainant
 from tongban_hotline_dispatch.store.contact_rounds import Rounds
@@ -10,6 +11,7 @@ from tongban_hotline_dispatch.store.contacts import Contacts
 from tongban_hotline_dispatch.store.desks import board_tally
 from tongban_hotline_dispatch.store.details import ticket_detail
 from tongban_hotline_dispatch.store.dispatching import dispatch_catalogue, dispatch_rule
+from tongban_hotline_dispatch.store.duty_phones import unit_duty_phone
 from tongban_hotline_dispatch.store.exclusions import ExclusionNotFound, Exclusions
 from tongban_hotline_dispatch.store.guard import ticket_guard
 from tongban_hotline_dispatch.store.hot_issues import hot_issue
@@ -54,6 +56,7 @@ __all__ = [
     "assignment",
     "attachment",
     "board_tally",
+    "bulletin",
     "callback_task",
     "complainant",
     "dispatch_catalogue",
@@ -79,6 +82,7 @@ __all__ = [
     "ticket_note",
     "ticket_review",
     "unit",
+    "unit_duty_phone",
     "upstream_push",
     "upstream_report",
 ]

@@ -63,6 +63,8 @@ assignment = Table(
     Column("contact_way", Text),  # 先行联系, see store/first_contacts.py
     Column("contact_number", LargeBinary),  # under seal; none: the number that was registered
     Column("draft", _JSON),  # 待审签, see store/sign_offs.py
+    Column("report_term", _JSON),  # 吹哨报到
+    Column("reported_at", _MOMENT),
 )
 Index("ix_assignment_draft", assignment.c.unit_code, postgresql_where=text("draft IS NOT NULL"))
 Index("ix_assignment_unit", assignment.c.unit_code, assignment.c.due_at, assignment.c.ticket_id)
@@ -98,6 +100,8 @@ def _document(ticket_id: UUID, each: Assignment) -> dict[str, Any]:
         "asks": [ask_document(ask) for ask in each.asks],
         "asking": each.asking and each.asking.kind,
         "warn_at": each.reply_term.warn_at,
+        "report_term": term_document(each.report_term),
+        "reported_at": each.reported_at,
     }
 
 
@@ -122,4 +126,6 @@ def assignment_of(row: Row[Any]) -> Assignment:
         reply=reply_of(row.reply),
         extensions=row.extensions,
         asks=tuple(ask_of(each) for each in row.asks),
+        report_term=term_of(row.report_term),
+        reported_at=row.reported_at,
     )

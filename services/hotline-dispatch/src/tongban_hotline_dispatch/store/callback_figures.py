@@ -3,9 +3,9 @@
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import TypeVar
+from typing import Any, TypeVar
 
-from sqlalchemy import func, select
+from sqlalchemy import Select, func, select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from tongban_hotline_dispatch.domain.callback import Mark, Outcome, Resolved
@@ -80,17 +80,7 @@ async def figures(
 ) -> Sequence[UnitFigures]:
     """Callbacks done from `since` up to `before`, by the unit of the reply or of the silence."""
     found: dict[str | None, UnitFigures] = {}
-    keys = (_T.outcome, _T.result, _T.process, _T.resolved)
-    query = (
-        select(_T.unit_code, unit.c.name, *keys, func.count().label("times"))
-        .select_from(callback_task.outerjoin(unit, unit.c.code == _T.unit_code))
-        .where(_T.done_at >= since, _T.done_at < before, _T.outcome.is_not(None))
-        .group_by(_T.unit_code, unit.c.name, *keys)
-        .order_by(_T.unit_code)
-    )
-    if unit_code is not None:
-        query = query.where(_T.unit_code == unit_code)
-    for row in await reads.execute(query):
+    for row in await reads.execute(done_between(since, before, unit_code)):
         outcome = Outcome(row.outcome)
         part = CallbackFigures(outcomes={outcome: row.times})
         if outcome in HEARD:
@@ -106,6 +96,18 @@ async def figures(
         )
         line.figures.add(part)
     return list(found.values())
+
+
+def done_between(since: datetime, before: datetime, unit_code: str | None) -> Select[Any]:
+    keys = (_T.outcome, _T.result, _T.process, _T.resolved)
+    query = (
+        select(_T.unit_code, unit.c.name, *keys, func.count().label("times"))
+        .select_from(callback_task.outerjoin(unit, unit.c.code == _T.unit_code))
+        .where(_T.done_at >= since, _T.done_at < before, _T.outcome.is_not(None))
+        .group_by(_T.unit_code, unit.c.name, *keys)
+        .order_by(_T.unit_code)
+    )
+    return query if unit_code is None else query.where(_T.unit_code == unit_code)
 
 
 def _add(counts: dict[KeyT, int], more: dict[KeyT, int]) -> None:

@@ -73,6 +73,11 @@ Index(
     postgresql_where=text("done_at IS NULL"),
 )
 Index(
+    "ix_callback_task_done",
+    callback_task.c.done_at,
+    postgresql_where=text("done_at IS NOT NULL"),
+)
+Index(
     "ix_callback_task_bad",
     callback_task.c.unit_code,
     callback_task.c.rated_at.desc(),

@@ -6,8 +6,9 @@ from typing import Literal, Self
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from tongban_common.policies import LimitRule, Policy, PolicyKind
+from tongban_common.working_days import Limit, Unit
 from tongban_hotline_dispatch.domain.appeal import AppealType, Urgency
-from tongban_hotline_dispatch.domain.assignment import AskKind
+from tongban_hotline_dispatch.domain.assignment import AskKind, Clock
 from tongban_hotline_dispatch.domain.deadlines import UnitLevel
 from tongban_hotline_dispatch.domain.process import (
     AutoPass,
@@ -18,6 +19,7 @@ from tongban_hotline_dispatch.domain.process import (
     Process,
     StageLimit,
     Trigger,
+    Whistle,
 )
 from tongban_hotline_dispatch.domain.ticket import STAGES
 
@@ -27,6 +29,7 @@ STAGE_NAMES = (
     | {f"{kind}_decision" for kind in AskKind}
     | {"sign", "contact", "return", "rework", "reopen"}
 )
+WHISTLED = {Clock.REPORT_IN.value}  # only where the rule has a whistle
 
 
 class _Part(BaseModel):
@@ -110,6 +113,21 @@ class _SignOffs(_Part):
     clause: str = Field(min_length=1)
 
 
+class _Notice(_Part):
+    hours: int = Field(ge=1, le=72)
+    clause: str = Field(min_length=1)
+
+    def limit(self) -> Limit:
+        return Limit(amount=self.hours, unit=Unit.HOURS, clause=self.clause)
+
+
+class _Whistle(_Part):
+    """吹哨报到."""
+
+    levels: frozenset[UnitLevel]
+    clause: str = Field(min_length=1)
+
+
 class ProcessPolicy(Policy):
     limits: dict[str, list[_Line]]
     counts: _Counts
@@ -122,10 +140,13 @@ class ProcessPolicy(Policy):
     auto_pass: list[_AutoPass]
     not_delegable: list[_Keep]
     sign_offs: _SignOffs | None = None  # absent: the unit says that it was done
+    extension_notice: _Notice | None = None  # absent: until the limit ends
+    whistle: _Whistle | None = None  # absent: who is whistled for is a co-unit
 
     @model_validator(mode="after")
     def _has_every_stage(self) -> Self:
-        missing, unknown = STAGE_NAMES - set(self.limits), set(self.limits) - STAGE_NAMES
+        known = STAGE_NAMES if self.whistle is None else STAGE_NAMES | WHISTLED
+        missing, unknown = known - set(self.limits), set(self.limits) - known
         if missing:
             raise ValueError(f"缺少这些环节的时限：{'、'.join(sorted(missing))}")
         if unknown:
@@ -165,6 +186,8 @@ class ProcessPolicy(Policy):
             kept=tuple(Keep(**each.model_dump()) for each in self.not_delegable),
             signed=self.sign_offs.of if self.sign_offs else frozenset(),
             signed_clause=self.sign_offs.clause if self.sign_offs else "",
+            extension_notice=self.extension_notice.limit() if self.extension_notice else None,
+            whistle=None if self.whistle is None else Whistle(**self.whistle.model_dump()),
         )
 
 

@@ -2,9 +2,10 @@
 
 from collections.abc import Collection
 from dataclasses import dataclass
+from datetime import date
 from typing import Any
 
-from sqlalchemy import Boolean, Column, Row, Table, Text, select, text
+from sqlalchemy import Boolean, Column, Date, Row, Table, Text, bindparam, select, text
 from sqlalchemy.dialects.postgresql import insert
 
 from tongban_common.db import Transaction
@@ -29,10 +30,19 @@ _WITH_SUPERIORS = text(
       SELECT code, parent_code FROM unit WHERE code = :code
       UNION SELECT u.code, u.parent_code FROM unit u JOIN line l ON u.code = l.parent_code
     )
-    SELECT u.*, ARRAY(SELECT parent_code FROM line WHERE parent_code IS NOT NULL) AS superiors
+    SELECT u.*, ARRAY(SELECT parent_code FROM line WHERE parent_code IS NOT NULL) AS superiors,
+      EXISTS (
+        SELECT FROM unit_duty_phone p WHERE p.unit_code = u.code AND (
+          EXISTS (SELECT FROM unit_without_contact w WHERE w.unit_code = u.code)
+          OR NOT EXISTS (
+            SELECT FROM unit_contact c WHERE c.unit_code = u.code
+              AND c.valid_from <= :today AND (c.valid_to IS NULL OR c.valid_to > :today)
+          )
+        )
+      ) AS by_duty_phone
     FROM unit u WHERE u.code = :code
     """
-)
+).bindparams(bindparam("today", type_=Date))
 
 
 class UnitNotFound(RuleViolation):
@@ -48,6 +58,13 @@ class Unit:
     parent_code: str | None = None
 
 
+@dataclass(frozen=True, slots=True)
+class Reached:
+    unit: Unit
+    superiors: frozenset[str]
+    by_duty_phone: bool  # nobody is in post there (hotline.md 7)
+
+
 class Units:
     def __init__(self, tx: Transaction) -> None:
         self._tx = tx
@@ -59,14 +76,25 @@ class Units:
 
     async def active_with_superiors(self, code: str) -> tuple[Unit, frozenset[str]]:
         """With the codes of all that stand above it. Raises UnitNotFound."""
-        row = (await self._tx.connection.execute(_WITH_SUPERIORS, {"code": code})).one_or_none()
+        reached = await self.reached(code, None)
+        return reached.unit, reached.superiors
+
+    async def reached(self, code: str, today: date | None) -> "Reached":
+        """With all that stand above it, and whether its duty phone is what is called today.
+
+        Raises UnitNotFound.
+        """
+        given = {"code": code, "today": today}
+        row = (await self._tx.connection.execute(_WITH_SUPERIORS, given)).one_or_none()
         if row is None or not row.is_active:
             raise UnitNotFound("没有这个承办单位，或者该单位已停用")
-        return _unit(row), frozenset(row.superiors)
+        return Reached(_unit(row), frozenset(row.superiors), row.by_duty_phone)
 
     async def known(self, code: str) -> Unit:
         """Also one that is closed. Raises UnitNotFound."""
-        row = (await self._tx.connection.execute(_WITH_SUPERIORS, {"code": code})).one_or_none()
+        row = (
+            await self._tx.connection.execute(_WITH_SUPERIORS, {"code": code, "today": None})
+        ).one_or_none()
         if row is None:
             raise UnitNotFound("没有这个单位")
         return _unit(row)
@@ -79,7 +107,9 @@ class Units:
 
     async def superiors(self, code: str) -> frozenset[str]:
         """None above one that is unknown."""
-        row = (await self._tx.connection.execute(_WITH_SUPERIORS, {"code": code})).one_or_none()
+        row = (
+            await self._tx.connection.execute(_WITH_SUPERIORS, {"code": code, "today": None})
+        ).one_or_none()
         return frozenset() if row is None else frozenset(row.superiors)
 
     async def superior(self, code: str) -> Unit | None:

@@ -61,6 +61,7 @@ class _Rung(_Part):
     name: _Text
     clause: _Text
     template: str | None = None
+    audience: list[str] | None = Field(default=None, min_length=1)  # absent: of its level
 
 
 class _Reminder(_Rung):
@@ -145,6 +146,11 @@ class _OfKnowledge(_Part):
     clause: _Text
 
 
+class _Fallback(_Part):
+    audience: _Text
+    clause: _Text
+
+
 class _Round(_Part):
     hour: int = Field(ge=0, le=23)
     clause: _Text
@@ -158,6 +164,7 @@ class _Template(_Part):
 
 class SupervisionPolicy(Policy):
     audiences: dict[str, _Text] = Field(min_length=1)
+    fallback: _Fallback | None = None  # absent: who is not in post is not told
     levels: dict[Level, _Level]
     reminders: list[_Reminder]
     overdue: list[_Overdue] = Field(min_length=1)
@@ -185,6 +192,8 @@ class SupervisionPolicy(Policy):
         templates |= {each.template for each in rungs if each.template is not None}
         _known(templates, self.templates, "通知模板")
         audiences = {each for level in self.levels.values() for each in level.audience}
+        audiences |= {each for rung in rungs for each in rung.audience or ()}
+        audiences |= {self.fallback.audience} if self.fallback else set()
         _known(audiences | {*self.inspections.audience}, self.audiences, "通知对象")
         _known({self.knowledge.cause}, self.causes, "督办事由")
         return self
@@ -232,6 +241,7 @@ class SupervisionPolicy(Policy):
             grounds=_reasons(self.grounds),
             waivers=_reasons(self.waivers),
             audiences=dict(self.audiences),
+            fallback_audience=self.fallback.audience if self.fallback else None,
             templates={
                 code: Template(code=code, **given.model_dump())
                 for code, given in self.templates.items()
@@ -253,10 +263,14 @@ class SupervisionPolicy(Policy):
     def _rung(
         self, given: _Rung, level: Level, anchor: Anchor, *, skips_elapsed: bool = False
     ) -> Rung:
-        fields = given.model_dump(exclude={"level", "template"})
-        template = given.template or self.levels[level].template
+        fields = given.model_dump(exclude={"level", "template", "audience"})
         return Rung(
-            level=level, anchor=anchor, template=template, skips_elapsed=skips_elapsed, **fields
+            level=level,
+            anchor=anchor,
+            template=given.template or self.levels[level].template,
+            audience=tuple(given.audience or self.levels[level].audience),
+            skips_elapsed=skips_elapsed,
+            **fields,
         )
 
 
