@@ -131,6 +131,8 @@ def _limit_of(clock: Clock, share: Assignment) -> str:
 
 
 def _stage(name: str, old: Term, ticket: Ticket, rules: Rules) -> Term:
+    if name not in rules.process.limits:
+        return old  # the new rules have no such stage
     fresh = rules.stage_term(name, ticket.appeal, old.start_at)
     fresh = replace(fresh, cap_at=old.cap_at)
     return replace(rules.carried_over(fresh, old), warn_at=None)
