@@ -205,8 +205,8 @@ async def test_case_7_an_extension_asked_after_the_expiry_is_refused(
     clock.now = datetime.fromisoformat(ticket["reply_due"]) + INSTANT
 
     assert await refused(officer, ticket, "extension", **EXTENSION) == (422, "ask.too_late")
-    clock.now = datetime.fromisoformat(ticket["reply_due"])
-    await done(officer, ticket, "extension", **EXTENSION)
+    clock.now = datetime.fromisoformat(ticket["reply_due"]) - timedelta(hours=12)
+    await done(officer, ticket, "extension", **EXTENSION)  # half a working day before
 
 
 async def test_case_8_of_a_hidden_complainant_no_api_of_the_unit_and_no_event_has_the_phone(
