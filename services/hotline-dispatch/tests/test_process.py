@@ -27,7 +27,8 @@ from tongban_hotline_dispatch.domain.ticket import Ticket
 from tongban_hotline_dispatch.operations import Desk, Step
 from tongban_hotline_dispatch.operations.performing import subject_of
 from tongban_hotline_dispatch.operations.supervision_issuing import LADDER
-from tongban_hotline_dispatch.store import Complainant, ticket_note
+from tongban_hotline_dispatch.store import Complainant, Units, ticket_note
+from tongban_hotline_dispatch.store.reference import Unit
 from tongban_hotline_dispatch.store.tickets import Tickets
 
 TICKETS = "/hotline/v1/tickets"
@@ -293,6 +294,36 @@ async def test_who_is_whistled_for_reports_in_on_the_spot(
         "unit_code": "A7",
         "is_overdue": False,
     }
+
+
+async def test_a_town_whistles_on_its_page_and_who_is_called_says_there_that_it_came(
+    begin: Begin, client: Client, officer: Client, hub: Client, db: Database
+) -> None:
+    async with db.transaction() as tx:
+        town = Unit(code="T3", name="柳巷街道", level="township", is_active=True, parent_code="A3")
+        await Units(tx).keep(town)
+    road = await begin()
+    await road.done(officer, "delegate", unit_code="T3")
+    street = client.as_("unit_officer", subject="u-t", unit="T3")
+    await road.done(street, "sign")
+    page = f"/hotline/tickets/{road.id}"
+    assert f"{page}/whistle" not in (await officer.get(page)).text  # among the lead's other moves
+    assert f"{page}/whistle" in (await street.get(page)).text
+
+    form = {"version": road.version, "unit_code": "A7", "days": ""}
+    whistled = await street.post(f"{page}/whistle", data=form)
+
+    assert whistled.status_code == 303, whistled.text
+    shares = (await hub.get(f"{TICKETS}/{road.id}")).json()["assignments"]
+    assert [(each["unit_code"], each["parent_no"]) for each in shares[1:]] == [("T3", 1), ("A7", 2)]
+    called = client.as_("unit_officer", subject="u-7", unit="A7")
+    assert "已到现场报到" not in (await called.get(page)).text  # it is to sign first
+    await called.post(f"{page}/sign", data={"version": road.version + 1})
+    seen = (await called.get(page)).text
+    assert "吹哨报到期限" in seen
+    came = await called.post(f"{page}/report-in", data={"version": road.version + 2})
+    assert came.status_code == 303, came.text
+    assert "已到现场报到" not in (await called.get(page)).text
 
 
 async def test_who_does_not_come_is_told_of(

@@ -255,6 +255,11 @@ async def units(reads: AsyncConnection) -> Sequence[tuple[str, str]]:
     return [(row.code, row.name) for row in rows]
 
 
+async def level_of(reads: AsyncConnection, unit_code: str | None) -> str | None:
+    found = await reads.execute(select(unit.c.level).where(unit.c.code == unit_code))
+    return found.scalar_one_or_none()
+
+
 def _line(row: Any) -> TicketLine:
     return TicketLine(
         id=row.id,

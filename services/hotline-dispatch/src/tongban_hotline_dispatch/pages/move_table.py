@@ -53,6 +53,7 @@ from tongban_hotline_dispatch.pages.moves import (
     may_extend,
     may_give_up,
     may_return,
+    may_whistle,
     merge,
     sign,
     unsigned,
@@ -328,6 +329,15 @@ MOVES: tuple[PageMove, ...] = (
         _on(lambda d, said: d.add_unit(said["unit_code"], Role(said["role"]), said["days"])),
         fields=(replace(UNIT, label="协办单位"), ROLE, DAYS),
         when=is_lead,
+    ),
+    _row(
+        "whistle",
+        "吹哨",
+        "share",
+        Act.ADD_UNIT,
+        _on(lambda d, said: d.add_unit(said["unit_code"], Role.WHISTLE, said["days"])),
+        fields=(replace(UNIT, label="请到现场的单位"), DAYS),
+        when=may_whistle,
     ),
     _row(
         "delegate",

@@ -67,6 +67,7 @@ class Seen:
     share: Assignment | None  # of his unit; of the lead, for the hub
     rules: Rules
     now: datetime
+    level: str | None = None  # of his unit
 
 
 Does = Callable[[Acting, Said], Awaitable[Ticket]]
@@ -187,6 +188,14 @@ def is_lead(seen: Seen) -> bool:
 
 def is_co(seen: Seen) -> bool:
     return seen.share is not None and not is_lead(seen)
+
+
+def may_whistle(seen: Seen) -> bool:
+    """A town, whoever leads: for the lead it is among its other moves."""
+    whistle = seen.rules.process.whistle
+    if whistle is None or seen.share is None or not seen.share.is_open:
+        return False
+    return is_co(seen) and seen.level in whistle.levels
 
 
 def is_whistled(seen: Seen) -> bool:

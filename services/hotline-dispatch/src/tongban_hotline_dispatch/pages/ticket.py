@@ -218,7 +218,13 @@ async def _context(
     told = await story(reads, ticket.id)
     files = await of_ticket(reads, ticket.id, Sealer(look.kit.secret))
     parent, children = await joined(reads, ticket.id, ticket.parent_id)
-    seen = Seen(ticket=ticket, share=_share(ticket, unit), rules=rules, now=look.now)
+    seen = Seen(
+        ticket=ticket,
+        share=_share(ticket, unit),
+        rules=rules,
+        now=look.now,
+        level=await queries.level_of(reads, unit),
+    )
     sealer = Sealer(look.kit.secret)
     clocks = clock_lines(ticket, units, lambda term: term.explain(rules.calendar, years), look.now)
     return {
