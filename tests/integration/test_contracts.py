@@ -1,8 +1,10 @@
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import orjson
 import pytest
+from fastapi.routing import iter_route_contexts
 from openapi_spec_validator import validate
 
 from tongban_common import contracts
@@ -108,23 +110,29 @@ OPEN = {
 def test_only_reads_and_what_is_named_here_are_open_to_everybody(service: Service) -> None:
     app = service.app(service.kit(service.settings.model_validate(SETTINGS)))
 
-    for route in app.routes:
-        guarded = _permissions(route)
-        for method in getattr(route, "methods", None) or ():
+    seen = 0
+    for each in iter_route_contexts(app.routes):
+        guarded = _permissions(each.original_route)
+        for method in each.methods or ():
+            seen += 1
             if method in {"GET", "HEAD"} or guarded:
                 continue
-            path = getattr(route, "path", "")
+            path = str(each.path)
             is_page = "/v1/" not in path
             assert f"{method} {path}" in OPEN or is_page, f"{method} {path} asks for no permission"
+    assert seen > len(app.openapi()["paths"])
 
 
 def _permissions(route: Any) -> list[str]:
     dependant = getattr(route, "dependant", None)
-    if dependant is None:
-        return []
-    return [
-        each.call.permission for each in dependant.dependencies if hasattr(each.call, "permission")
-    ]
+    return [] if dependant is None else list(_asked(dependant))
+
+
+def _asked(dependant: Any) -> Iterator[str]:
+    for each in dependant.dependencies:
+        if hasattr(each.call, "permission"):
+            yield each.call.permission
+        yield from _asked(each)
 
 
 OLD = {

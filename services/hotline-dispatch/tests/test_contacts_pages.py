@@ -47,6 +47,16 @@ async def test_a_unit_files_on_the_page_and_sees_it_masked(officer: Client) -> N
         assert "张三丰" not in seen.text
 
 
+async def test_the_hub_files_for_whichever_unit_it_names(hub: Client) -> None:
+    form = await hub.get(f"{URL}/new")
+
+    filed = await hub.post(f"{URL}/new", data=FORM)
+
+    assert form.status_code == 200
+    assert '<option value="A3">A3政府</option>' in form.text
+    assert filed.status_code == 303
+
+
 async def test_a_late_filing_is_marked_in_the_records_and_its_due_day_explained(
     officer: Client, hub: Client, client: Client
 ) -> None:
