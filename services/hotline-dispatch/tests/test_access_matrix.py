@@ -200,3 +200,15 @@ async def test_without_a_sign_in_nothing_of_it_is_answered(
 
     assert {each.status for each in answers} == {401}
     assert len(answers) > len(app.openapi()["paths"])
+
+
+@pytest.mark.parametrize("role", ["admin", "agent", "dispatcher", "supervisor", "unit_officer"])
+async def test_whatever_somebody_may_look_at_opens(app: FastAPI, client: Client, role: str) -> None:
+    """Pages, lists and files, in an empty city, asked for without a word more."""
+    who = client.as_(role, subject="m-1", unit="A3" if role == "unit_officer" else None)
+    paths = [path for method, path in operations(app) if method == "GET" and "{" not in path]
+
+    found = {path: (await who.get(path)).status_code for path in paths}
+
+    assert {path: status for path, status in found.items() if status >= 500} == {}
+    assert sum(status == 200 for status in found.values()) > 20

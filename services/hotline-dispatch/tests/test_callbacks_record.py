@@ -1,5 +1,6 @@
 """The rating of record: what the evaluation service holds, of which reply, and what is assessed."""
 
+from collections import Counter
 from collections.abc import Awaitable, Callable
 from datetime import datetime, timedelta
 from functools import partial
@@ -32,12 +33,14 @@ SETTLED = Heard(
     no_redo="POLICY_FORBIDS",
 )
 Opened = Callable[..., Awaitable[Any]]  # a `conftest.Called`
+_sent: Counter[int] = Counter()  # of each shard: its events are numbered without a hole
 Figures = Callable[[], Awaitable[dict[str, tuple[int, int]]]]
 
 
 @pytest.fixture(autouse=True)
 def _today(clock: Clock) -> None:
     clock.now = NOW
+    _sent.clear()
 
 
 @pytest.fixture
@@ -59,6 +62,8 @@ def figures(client: Client, clock: Clock) -> Figures:
 def reviewed(ticket: Ticket, level: int, at: datetime) -> Envelope:
     """What the evaluation service says that the citizen said."""
     review_id = new_id(at)
+    shard = shard_of(str(review_id))
+    _sent[shard] += 1
     return Envelope(
         id=f"e-{review_id}",
         source="/tongban/evaluation",
@@ -66,8 +71,8 @@ def reviewed(ticket: Ticket, level: int, at: datetime) -> Envelope:
         subject=str(review_id),
         time=at,
         topic="tongban.evaluation.review.v1",
-        shard=shard_of(str(review_id)),
-        n=1,
+        shard=shard,
+        n=_sent[shard],
         data={
             "review_id": str(review_id),
             "matter_kind": "ticket",
