@@ -7,6 +7,7 @@ from typing import Any
 
 import httpx
 import pytest
+from fastapi import FastAPI
 from openpyxl import load_workbook
 from sqlalchemy import select
 
@@ -32,6 +33,61 @@ LISTS = {
     "contact-confirmations": "/hotline/contacts/confirmations",
     "knowledge-items": "/hotline/knowledge-items",
     "knowledge-duties": "/hotline/knowledge-items/duties",
+    "desk-queue": "/hotline/desk/dispatch?tab=running",
+    "asks": "/hotline/desk/dispatch?tab=asks",
+    "matters": None,
+    "dispatch-rules": None,
+    "merge-suggestions": "/hotline/merge-suggestions",
+    "upstream-backlog": None,
+    "duty-phones": "/hotline/contacts/duty-phones",
+}
+V1 = "/hotline/v1"
+# Each list of the API with its file, or why it has none.
+FILES = {
+    "assessments": "no list of matters: the periods; each leaves as assessment",
+    "assessments/{assessment_id}/units/{unit_code}/figures/{measure}/tickets": "figure-tickets",
+    "bulletins": "no list of matters: the months; each leaves as bulletin",
+    "callbacks": "callbacks",
+    "contact-confirmations": "contact-confirmations",
+    "contact-filings": "contact-filings",
+    "contacts": "contacts",
+    "dispatch-catalogues": "no list of matters: the versions",
+    "dispatch-catalogues/{version}/rules": "dispatch-rules",
+    "dispositions": "the words of the policy",
+    "duty-phones": "duty-phones",
+    "exclusion-audits/{period_code}": "one draw, with what was found",
+    "exclusions": "exclusions",
+    "hot-issues": "hot-issues",
+    "hot-issues/{issue_id}/tickets": "hot-issue-tickets",
+    "identity-views": "identity-views",
+    "knowledge": "knowledge-items",
+    "knowledge-duties": "knowledge-duties",
+    "knowledge/search": "the public's search",
+    "matter-catalogues": "no list of matters: the versions",
+    "matters": "matters",
+    "merge-suggestions": "merge-suggestions",
+    "public/ticket/deadlines": "one ticket",
+    "reappraisals": "reappraisals",
+    "required-elements": "the words of the policy",
+    "routing-figures": "figures; what they count leaves by `decisions export`",
+    "sign-offs": "drafts that go no further than the unit's leader",
+    "supervisions": "supervisions",
+    "tickets": "tickets",
+    "tickets/{ticket_id}/attachments": "one ticket",
+    "tickets/{ticket_id}/callbacks": "one ticket",
+    "tickets/{ticket_id}/deadlines": "one ticket",
+    "tickets/{ticket_id}/history": "one ticket",
+    "tickets/{ticket_id}/knowledge": "one ticket",
+    "tickets/{ticket_id}/recusals": "one ticket",
+    "units-without-contact": "units-without-contact",
+    "upstream/backlog": "upstream-backlog",
+    "upstream/reports": "for the platform alone, until it acknowledges",
+}
+RETURN = {
+    "reason": "非本单位职责",
+    "citation": "三定规定",
+    "suggested_unit": "A7",
+    "is_signed_off": True,
 }
 BAD = Heard(
     resolved=Resolved.NO,
@@ -55,6 +111,33 @@ def rows(answer: httpx.Response) -> list[dict[str, str]]:
     assert answer.status_code == 200, answer.text
     text = answer.content.decode("utf-8-sig")
     return list(csv.DictReader(io.StringIO(text, newline=""), strict=True))
+
+
+def test_every_list_has_its_file_or_a_reason_to_have_none(app: FastAPI) -> None:
+    paths = app.openapi()["paths"]
+    schemas = app.openapi()["components"]["schemas"]
+
+    def is_list(operation: dict[str, Any]) -> bool:
+        answer = operation["responses"].get("200", {}).get("content", {}).get("application/json")
+        schema = {} if answer is None else answer["schema"]
+        if "$ref" in schema:
+            schema = schemas[schema["$ref"].rpartition("/")[2]]
+        return schema.get("type") == "array" or "items" in schema.get("properties", {})
+
+    lists = {
+        path.removeprefix(f"{V1}/")
+        for path, operations in paths.items()
+        if path.startswith(V1) and is_list(operations.get("get", {"responses": {}}))
+    }
+    files = {
+        path.removeprefix(f"{EXPORTS}/").removesuffix(".{form}")
+        for path in paths
+        if path.startswith(EXPORTS)
+    }
+
+    assert lists == FILES.keys()
+    assert {each for each in FILES.values() if " " not in each} <= files
+    assert {"desk-queue", "asks", "unit-desk", "assessment", "bulletin"} <= files
 
 
 @pytest.mark.parametrize("name", LISTS)
@@ -164,3 +247,56 @@ async def test_more_than_one_page_of_a_list_leaves_whole(
     found = rows(await hub.get(f"{EXPORTS}/knowledge-items.csv?state=draft"))
 
     assert sorted(line["标题"] for line in found) == [f"办事指南{number}" for number in range(5)]
+
+
+async def test_what_stands_on_a_desk_is_in_its_file(
+    admin: Client, hub: Client, officer: Client, filed: Any
+) -> None:
+    """One waits to be assigned, one is the unit's, who asks to return it."""
+    waits, held = await filed(NOW), await filed(NOW, unit="A3")
+    address = f"{V1}/tickets/{held.id}"
+    for path, body in (("sign", {}), ("return", RETURN)):
+        seen = (await officer.get(address)).headers["etag"]
+        moved = await officer.post(f"{address}/{path}", json=body, headers={"If-Match": seen})
+        assert moved.status_code == 200, moved.text
+
+    found = {}
+    for who, name in (
+        (hub, "desk-queue.csv?what=registered"),
+        (hub, "desk-queue.csv?what=open"),
+        (hub, "desk-queue.csv?what=running&unit=A7"),
+        (hub, "asks.csv"),
+        (officer, "unit-desk.csv?state=return_requested"),
+        (officer, "unit-desk.csv?state=waiting"),
+    ):
+        found[name] = [each["工单编号"] for each in rows(await who.get(f"{EXPORTS}/{name}"))]
+
+    assert list(found.values()) == [
+        [waits.ticket_no],
+        [waits.ticket_no, held.ticket_no],
+        [],
+        [held.ticket_no],
+        [held.ticket_no],
+        [],
+    ]
+    assert (await hub.get(f"{EXPORTS}/unit-desk.csv")).status_code == 403
+    page = (await officer.get("/hotline/desk/unit?state=return_requested")).text
+    assert f"{EXPORTS}/unit-desk.xlsx?state=return_requested" in page
+
+
+async def test_the_tickets_behind_a_figure_leave_by_the_file(
+    client: Client, officer: Client, clock: Clock, opened: Any
+) -> None:
+    held = (await opened(NOW)).ticket
+    clock.now = datetime(2026, 10, 20, 10, 0, tzinfo=SHANGHAI)
+    center = client.as_("supervisor", subject="s-1")
+    made = (await center.post(f"{V1}/assessments", json={"period": "2026-09"})).json()
+    asked = f"figure-tickets.csv?assessment_id={made['id']}&measure=on_time_close_rate"
+
+    found = rows(await center.get(f"{EXPORTS}/{asked}&unit=A3&side=missing"))
+    met = rows(await center.get(f"{EXPORTS}/{asked}&unit=A3&side=numerator"))
+    other = await officer.get(f"{EXPORTS}/{asked}&unit=A7")
+
+    assert [(each["工单编号"], each["计入分母"]) for each in found] == [(held.ticket_no, "1")]
+    assert met == []
+    assert other.status_code == 403

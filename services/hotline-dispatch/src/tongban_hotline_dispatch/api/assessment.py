@@ -50,7 +50,7 @@ class Side(StrEnum):
     MISSING = "missing"  # in the denominator, and not in the numerator
 
 
-_ONLY_MET = {Side.NUMERATOR: True, Side.DENOMINATOR: None, Side.MISSING: False}
+ONLY_MET = {Side.NUMERATOR: True, Side.DENOMINATOR: None, Side.MISSING: False}
 
 
 class RunRequest(Body):
@@ -301,7 +301,7 @@ async def behind(
         unit_code=unit_code,
         measure=measure,
         appeal_type=appeal_type or "",
-        only_met=_ONLY_MET[side],
+        only_met=ONLY_MET[side],
     )
     found = await reading.behind(reads, run.id, asked, page)
     last = found[-1] if len(found) == page.limit else None

@@ -1,18 +1,22 @@
-"""The figures of an assessment by the file: each rate with its two sides, unit by unit."""
+"""The figures of an assessment by the file: each rate with its two sides, unit by unit, and the
+tickets behind one."""
 
 from collections.abc import Sequence
 from typing import Annotated, Any
+from uuid import UUID
 
 from fastapi import Query
 from fastapi.responses import StreamingResponse
 
 from tongban_common.export import Column
 from tongban_common.http import PageRequest, Router
+from tongban_hotline_dispatch.api.assessment import ONLY_MET, Side
 from tongban_hotline_dispatch.api.list_exports import FILE, Leaving, leaving
+from tongban_hotline_dispatch.domain.appeal import APPEAL_NAMES, AppealType
 from tongban_hotline_dispatch.operations import acts_for, assessment
 from tongban_hotline_dispatch.store import assessment_reads as reading
 from tongban_hotline_dispatch.store.assessment import AssessmentNotFound
-from tongban_hotline_dispatch.store.assessment_reads import UnitLine
+from tongban_hotline_dispatch.store.assessment_reads import Asked, Behind, UnitLine
 
 router = Router(prefix="/hotline/v1/exports", tags=["导出"])
 
@@ -74,3 +78,39 @@ def _sides(name: str, code: str) -> Sequence[Column[UnitLine]]:
         Column(f"{name}（分母）", side("denominator"), 12),
         Column(name, side("rate"), 12),
     )
+
+
+def _type(line: Behind) -> str | None:
+    return None if not line.appeal_type else APPEAL_NAMES[AppealType(line.appeal_type)]
+
+
+@router.get("/figure-tickets.{form}", summary="导出指标所依据的工单（CSV、XLSX）", **FILE)
+async def behind(
+    leave: Annotated[Leaving, leaving("assessment:read")],
+    assessment_id: Annotated[UUID, Query(description="考核标识")],
+    unit: Annotated[str, Query(max_length=64, description="承办单位编码")],
+    measure: Annotated[str, Query(pattern=r"^[a-z_]{1,40}$", description="指标或者加减分项")],
+    side: Annotated[Side, Query(description="分子、分母或者未达")] = Side.DENOMINATOR,
+    no: Annotated[int | None, Query(alias="run", ge=1, le=1_000_000, description="核算次")] = None,
+) -> StreamingResponse:
+    assessment.check_own(leave.who, unit)
+    async with leave.kit.db.reading() as reads:
+        _, run = await reading.run_of(reads, assessment_id, no)
+    asked = Asked(unit_code=unit, measure=measure, appeal_type="", only_met=ONLY_MET[side])
+    return await leave.send(
+        "figure-tickets",
+        "指标所依据的工单",
+        _BEHIND,
+        lambda reads, page: reading.behind(reads, run.id, asked, page),
+        lambda line: [line.ref, line.no],
+        {"assessment_id": assessment_id, "unit": unit, "measure": measure, "side": side},
+    )
+
+
+_BEHIND: Sequence[Column[Behind]] = (
+    Column("工单编号", lambda line: line.ticket_no or line.ref, 38),
+    Column("诉求类型", _type, 12),
+    Column("不计入的事由代码", lambda line: line.reason, 20),
+    Column("计入分子", lambda line: line.numerator, 10),
+    Column("计入分母", lambda line: line.denominator, 10),
+)

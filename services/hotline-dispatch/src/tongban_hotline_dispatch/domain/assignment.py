@@ -52,6 +52,9 @@ class Role(StrEnum):
     WHISTLE = "whistle"  # 吹哨报到
 
 
+ROLE_NAMES: Mapping[Role, str] = {Role.LEAD: "主办", Role.CO: "协办", Role.WHISTLE: "吹哨报到"}
+
+
 class ContactWay(StrEnum):
     """先行联系的方式."""
 
@@ -77,6 +80,15 @@ class AskKind(StrEnum):
     SUSPENSION = "suspension"  # 挂起
     PHASE = "phase"  # 阶段性办结
     TERMINATION = "termination"  # 终止
+
+
+ASK_NAMES: Mapping[AskKind, str] = {
+    AskKind.RETURN: "退单",
+    AskKind.EXTENSION: "延期",
+    AskKind.SUSPENSION: "挂起",
+    AskKind.PHASE: "阶段性办结",
+    AskKind.TERMINATION: "终止",
+}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -16,7 +16,7 @@ from tongban_common.web import templates
 from tongban_common.working_days import SHANGHAI
 from tongban_hotline_dispatch import queries
 from tongban_hotline_dispatch.domain.appeal import APPEAL_NAMES, CHANNEL_NAMES, URGENCY_NAMES
-from tongban_hotline_dispatch.domain.assignment import AskKind, Role
+from tongban_hotline_dispatch.domain.assignment import ASK_NAMES, ROLE_NAMES
 from tongban_hotline_dispatch.domain.callback import MARK_NAMES, OUTCOME_NAMES, RESOLVED_NAMES
 from tongban_hotline_dispatch.domain.desks import LIGHT_NAMES, Lamp, lamp, warn_point
 from tongban_hotline_dispatch.domain.moves import STATE_NAMES, STATUS_NAMES, Status
@@ -30,14 +30,6 @@ from tongban_hotline_dispatch.store.desks import DESKS, DesksPolicy
 router = Router(prefix="/hotline/desk")
 pages = templates("tongban_hotline_dispatch")
 CARD_TONES = {Colour.YELLOW: "warning", Colour.RED: "danger"}
-ROLE_NAMES = {Role.LEAD: "主办", Role.CO: "协办", Role.WHISTLE: "吹哨报到"}
-ASK_NAMES = {
-    AskKind.RETURN: "退单",
-    AskKind.EXTENSION: "延期",
-    AskKind.SUSPENSION: "挂起",
-    AskKind.PHASE: "阶段性办结",
-    AskKind.TERMINATION: "终止",
-}
 GROUND_NAMES = {
     "reason": "理由",
     "citation": "依据",

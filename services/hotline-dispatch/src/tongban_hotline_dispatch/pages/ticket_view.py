@@ -8,7 +8,7 @@ from typing import Any
 from tongban_common.privacy import mask_text
 from tongban_common.web.filters import due_time
 from tongban_common.working_days import Explanation
-from tongban_hotline_dispatch.domain.assignment import Clock, Role
+from tongban_hotline_dispatch.domain.assignment import ROLE_NAMES, Clock, Role
 from tongban_hotline_dispatch.domain.callback import (
     MARK_NAMES,
     RESOLVED_NAMES,
@@ -22,7 +22,6 @@ from tongban_hotline_dispatch.domain.process import Process
 from tongban_hotline_dispatch.domain.process_tables import TICKET
 from tongban_hotline_dispatch.domain.ticket import OF_TICKET, Ticket
 from tongban_hotline_dispatch.operations.performing import CITIZEN, SYSTEM
-from tongban_hotline_dispatch.pages.desks import ROLE_NAMES
 from tongban_hotline_dispatch.store.ticket_story import Told
 
 CLOCK_NAMES = {
