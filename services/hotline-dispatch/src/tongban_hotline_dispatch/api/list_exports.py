@@ -233,12 +233,14 @@ async def left_out(
     state: Annotated[excluding.State | None, Open, Query(description="状态")] = None,
     unit: Code = "",
 ) -> StreamingResponse:
-    by_unit = acts_for(leave.who) or unit or None
+    viewer = viewer_of(leave.who)
     return await leave.send(
         "exclusions",
         "不计入考核的申请",
         _EXCLUSIONS,
-        lambda reads, page: exclusions.listed(reads, page, unit=by_unit, state=state),
+        lambda reads, page: exclusions.listed(
+            reads, page, seen_by=viewer, unit=unit or None, state=state
+        ),
         lambda one: [one.proposed_at.isoformat(), str(one.id)],
         {"state": state, "unit_code": unit or None},
     )
@@ -266,7 +268,7 @@ async def looks(
 ) -> StreamingResponse:
     """Who looked, when and why; what was seen is not in it."""
     asked = {"ticket_id": ticket_id, "actor": actor or None, "way": way, "reason": reason or None}
-    filters = identity.ViewFilters(**asked)  # type: ignore[arg-type]
+    filters = identity.ViewFilters(seen_by=viewer_of(leave.who), **asked)  # type: ignore[arg-type]
     return await leave.send(
         "identity-views",
         "诉求人信息查看记录",

@@ -47,7 +47,7 @@ from tongban_hotline_dispatch.domain.supervision_cards import (
     TooLateToContest,
 )
 from tongban_hotline_dispatch.domain.supervision_rules import Form, Kind, Level, UnknownCause
-from tongban_hotline_dispatch.operations import acts_for
+from tongban_hotline_dispatch.operations import acts_for, viewer_of
 from tongban_hotline_dispatch.operations.supervision import (
     SupervisionDesk,
     Visit,
@@ -187,7 +187,7 @@ async def one(
     now: Now,
     who: Principal = require("supervision:read"),
 ) -> SupervisionRecordView:
-    found = await reading.one(reads, supervision_id, seen_by=acts_for(who))
+    found = await reading.one(reads, supervision_id, viewer=viewer_of(who))
     tag(response, found.supervision.version)
     return SupervisionRecordView.of_record(found, now=now)
 

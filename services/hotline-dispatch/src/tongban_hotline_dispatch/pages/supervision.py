@@ -33,7 +33,7 @@ from tongban_hotline_dispatch.domain.supervision_rules import (
     Level,
     SupervisionRules,
 )
-from tongban_hotline_dispatch.operations import Rules, acts_for
+from tongban_hotline_dispatch.operations import Rules, acts_for, viewer_of
 from tongban_hotline_dispatch.operations.supervision import SupervisionDesk, Visit
 from tongban_hotline_dispatch.operations.supervision_timers import known
 from tongban_hotline_dispatch.pages.desks import CARD_TONES
@@ -228,7 +228,7 @@ async def supervision_page(
     who: Principal = require("supervision:read"),
     said: Annotated[str, Query(max_length=20)] = "",
 ) -> HTMLResponse:
-    record = await reading.one(reads, supervision_id, seen_by=acts_for(who))
+    record = await reading.one(reads, supervision_id, viewer=viewer_of(who))
     one, used = record.supervision, known(rules)
     calendar = await kit.calendars.current()
     term = one.reply_term
