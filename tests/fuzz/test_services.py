@@ -1,10 +1,12 @@
 """Every operation that a contract names, asked with what fits it and what does not.
 
 Schemathesis draws the requests; the suite of `tongban run` with its demo city answers, three roles
-in turn. No answer may be a failure of the server, or one that the contract does not name.
+in turn. No answer may be a failure of the server, or one that the contract does not name. Every
+operation is asked by every role, and of the hotline at least so many do what they are asked.
 `FUZZ=50` draws so many requests an operation and asks all five services, as `make fuzz` does.
 """
 
+import json
 import os
 import socket
 import subprocess
@@ -29,6 +31,10 @@ _CHECKS = (
     "response_schema_conformance",
 )
 _READY_SECONDS = 120
+# Of the hotline's operations, how many a role is to see done (2xx) at least once: it had 72, 32 and
+# 40 of 190 when this was written, and four requests drawn for each leave some to chance. Raise it
+# with what is seen.
+_DONE = {"admin": 60, "unit_officer": 25, "agent": 32}
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,11 +91,12 @@ def test_no_request_makes_a_service_fail_or_answer_what_its_contract_does_not_na
     suite: Suite, service: str, role: str, tmp_path: Path
 ) -> None:
     phases = "coverage,fuzzing" if _EACH else "fuzzing"
+    contract, report = _CONTRACTS / service / "openapi.json", tmp_path / "report.ndjson"
     told = subprocess.run(
         [
             _BIN / "schemathesis",
             "run",
-            _CONTRACTS / service / "openapi.json",
+            contract,
             *("--url", suite.url),
             *("--header", f"Authorization: Bearer {suite.token(role)}"),
             *("--checks", ",".join(_CHECKS)),
@@ -98,6 +105,7 @@ def test_no_request_makes_a_service_fail_or_answer_what_its_contract_does_not_na
             *("--workers", "2"),
             *("--suppress-health-check", "all"),
             *("--warnings", "off"),
+            *("--report", "ndjson", "--report-ndjson-path", report),
             "--continue-on-failure",
             "--no-color",
         ],
@@ -107,3 +115,28 @@ def test_no_request_makes_a_service_fail_or_answer_what_its_contract_does_not_na
         check=False,
     )
     assert told.returncode == 0, told.stdout[-6000:] + told.stderr[-2000:]
+
+    answers = _answers(report)
+    done = {name for name, statuses in answers.items() if any(each < 300 for each in statuses)}
+    print(f"{service}, {role}: {len(done)} of {len(answers)} operations did what they were asked")
+    assert _operations(contract) - {name for name, statuses in answers.items() if statuses} == set()
+    assert service != "hotline" or len(done) >= _DONE[role], sorted(set(answers) - done)
+
+
+def _operations(contract: Path) -> set[str]:
+    paths = json.loads(contract.read_bytes())["paths"]
+    return {f"{method.upper()} {path}" for path, item in paths.items() for method in item}
+
+
+def _answers(report: Path) -> dict[str, set[int]]:
+    """By operation, the statuses that it was answered with."""
+    found: dict[str, set[int]] = {}
+    for line in report.read_text(encoding="utf-8").splitlines():
+        recorder = json.loads(line).get("ScenarioFinished", {}).get("recorder")
+        if recorder is None:
+            continue
+        statuses = found.setdefault(recorder["label"], set())
+        for each in recorder["interactions"].values():
+            if each.get("response") is not None:
+                statuses.add(each["response"]["status_code"])
+    return found

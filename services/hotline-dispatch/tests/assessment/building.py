@@ -12,6 +12,7 @@ from tongban_hotline_dispatch import operations
 from tongban_hotline_dispatch.domain.asking import Decision, Request
 from tongban_hotline_dispatch.domain.assignment import AskKind, Json, Reply
 from tongban_hotline_dispatch.domain.callback import Heard, Mark, Resolved
+from tongban_hotline_dispatch.domain.guard import Viewer
 from tongban_hotline_dispatch.domain.ticket import Ticket
 from tongban_hotline_dispatch.operations import Desk, Step, assessment
 from tongban_hotline_dispatch.store import Complainant
@@ -136,4 +137,4 @@ async def noted(kit: Kit, *facts: tuple[str, str], unit: str = "A3") -> None:
 async def behind(kit: Kit, run: Run, asked: Asked, limit: int = 50) -> list[Any]:
     page = PageRequest(limit, None, Signer("x" * 32, purpose="cursor"), "")
     async with kit.db.reading() as reads:
-        return await reading.behind(reads, run.id, asked, page)
+        return await reading.behind(reads, run.id, asked, page, seen_by=Viewer(subject="s-1"))

@@ -30,7 +30,7 @@ from tongban_common.working_days import SHANGHAI
 from tongban_hotline_dispatch.domain.appeal import AppealType
 from tongban_hotline_dispatch.domain.assessment import UnknownGroup, UnknownInput
 from tongban_hotline_dispatch.domain.periods import BadPeriod, NotBegun, Period, PeriodType
-from tongban_hotline_dispatch.operations import acts_for, assessment
+from tongban_hotline_dispatch.operations import acts_for, assessment, viewer_of
 from tongban_hotline_dispatch.operations.assessment import NotByHand, Wanted
 from tongban_hotline_dispatch.store import AssessmentNotFound, UnitNotFound
 from tongban_hotline_dispatch.store import assessment_reads as reading
@@ -303,7 +303,7 @@ async def behind(
         appeal_type=appeal_type or "",
         only_met=ONLY_MET[side],
     )
-    found = await reading.behind(reads, run.id, asked, page)
+    found = await reading.behind(reads, run.id, asked, page, seen_by=viewer_of(who))
     last = found[-1] if len(found) == page.limit else None
     return BehindPage(
         items=[

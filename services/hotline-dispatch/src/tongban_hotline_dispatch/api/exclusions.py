@@ -39,7 +39,7 @@ from tongban_hotline_dispatch.domain.exclusions import (
 )
 from tongban_hotline_dispatch.domain.periods import BadPeriod, NotBegun, Period
 from tongban_hotline_dispatch.domain.ticket import NotYourTicket
-from tongban_hotline_dispatch.operations import acts_for, assessment, exclusions
+from tongban_hotline_dispatch.operations import acts_for, assessment, exclusions, viewer_of
 from tongban_hotline_dispatch.operations.exclusions import Lot, Proposal, Turn
 from tongban_hotline_dispatch.store import ExclusionNotFound, TicketNotFound
 from tongban_hotline_dispatch.store import exclusions as reading
@@ -185,7 +185,7 @@ async def list_exclusions(
     unit: Annotated[str | None, Query(max_length=64)] = None,
     who: Principal = require("assessment:read"),
 ) -> ExclusionPage:
-    found = await reading.listed(reads, page, unit=acts_for(who) or unit, state=state)
+    found = await reading.listed(reads, page, seen_by=viewer_of(who), unit=unit, state=state)
     last = found[-1] if len(found) == page.limit else None
     key = None if last is None else [last.proposed_at.isoformat(), str(last.id)]
     return ExclusionPage(
@@ -201,7 +201,7 @@ async def read(
     reads: Reads,
     who: Principal = require("assessment:read"),
 ) -> ExclusionInFull:
-    found, moves = await reading.one(reads, exclusion_id, unit=acts_for(who))
+    found, moves = await reading.one(reads, exclusion_id, seen_by=viewer_of(who))
     tag(response, found.version)
     return ExclusionInFull(
         **ExclusionView.of(found).model_dump(),

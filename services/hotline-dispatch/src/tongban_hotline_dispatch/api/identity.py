@@ -30,7 +30,7 @@ from tongban_hotline_dispatch.domain.identity import (
     Way,
 )
 from tongban_hotline_dispatch.domain.ticket import NotYourTicket
-from tongban_hotline_dispatch.operations import Step, acts_for, identity
+from tongban_hotline_dispatch.operations import Step, acts_for, identity, viewer_of
 from tongban_hotline_dispatch.operations.identity import IdentityHidden, Look
 from tongban_hotline_dispatch.store import TicketNotFound
 from tongban_hotline_dispatch.store.identity import ViewFilters, ViewLine, views
@@ -144,10 +144,12 @@ async def list_views(
     actor: Annotated[str | None, Query(max_length=128, description="查看人")] = None,
     way: Annotated[Way | None, Query(description="查看方式")] = None,
     reason: Annotated[str | None, Query(max_length=64, description="理由代码")] = None,
-    _: Principal = require("identity:audit"),
+    who: Principal = require("identity:audit"),
 ) -> ViewsView:
     """The newest first."""
-    filters = ViewFilters(ticket_id=ticket_id, actor=actor, way=way, reason=reason)
+    filters = ViewFilters(
+        seen_by=viewer_of(who), ticket_id=ticket_id, actor=actor, way=way, reason=reason
+    )
     found = await views(reads, filters, after=page.after, most=page.limit)
     last = found[-1] if len(found) == page.limit else None
     return ViewsView(

@@ -27,7 +27,7 @@ from tongban_hotline_dispatch.domain.identity import SEEN_NAMES, WAY_NAMES, Way
 from tongban_hotline_dispatch.domain.supervision import STATE_NAMES, SupervisionState
 from tongban_hotline_dispatch.domain.supervision_cards import COLOUR_NAMES
 from tongban_hotline_dispatch.domain.supervision_rules import Kind, Level, SupervisionRules
-from tongban_hotline_dispatch.operations import acts_for, hot_issues, viewer_of
+from tongban_hotline_dispatch.operations import hot_issues, viewer_of
 from tongban_hotline_dispatch.operations.exports import Taking, record_export
 from tongban_hotline_dispatch.operations.hot_issues import HotIssue
 from tongban_hotline_dispatch.operations.supervision_timers import known
@@ -233,12 +233,14 @@ async def left_out(
     state: Annotated[excluding.State | None, Open, Query(description="状态")] = None,
     unit: Code = "",
 ) -> StreamingResponse:
-    by_unit = acts_for(leave.who) or unit or None
+    viewer = viewer_of(leave.who)
     return await leave.send(
         "exclusions",
         "不计入考核的申请",
         _EXCLUSIONS,
-        lambda reads, page: exclusions.listed(reads, page, unit=by_unit, state=state),
+        lambda reads, page: exclusions.listed(
+            reads, page, seen_by=viewer, unit=unit or None, state=state
+        ),
         lambda one: [one.proposed_at.isoformat(), str(one.id)],
         {"state": state, "unit_code": unit or None},
     )
@@ -266,7 +268,7 @@ async def looks(
 ) -> StreamingResponse:
     """Who looked, when and why; what was seen is not in it."""
     asked = {"ticket_id": ticket_id, "actor": actor or None, "way": way, "reason": reason or None}
-    filters = identity.ViewFilters(**asked)  # type: ignore[arg-type]
+    filters = identity.ViewFilters(seen_by=viewer_of(leave.who), **asked)  # type: ignore[arg-type]
     return await leave.send(
         "identity-views",
         "诉求人信息查看记录",

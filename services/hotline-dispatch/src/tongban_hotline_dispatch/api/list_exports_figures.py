@@ -13,7 +13,7 @@ from tongban_common.http import PageRequest, Router
 from tongban_hotline_dispatch.api.assessment import ONLY_MET, Side
 from tongban_hotline_dispatch.api.list_exports import FILE, Leaving, leaving
 from tongban_hotline_dispatch.domain.appeal import APPEAL_NAMES, AppealType
-from tongban_hotline_dispatch.operations import acts_for, assessment
+from tongban_hotline_dispatch.operations import acts_for, assessment, viewer_of
 from tongban_hotline_dispatch.store import assessment_reads as reading
 from tongban_hotline_dispatch.store.assessment import AssessmentNotFound
 from tongban_hotline_dispatch.store.assessment_reads import Asked, Behind, UnitLine
@@ -96,12 +96,13 @@ async def behind(
     assessment.check_own(leave.who, unit)
     async with leave.kit.db.reading() as reads:
         _, run = await reading.run_of(reads, assessment_id, no)
+    viewer = viewer_of(leave.who)
     asked = Asked(unit_code=unit, measure=measure, appeal_type="", only_met=ONLY_MET[side])
     return await leave.send(
         "figure-tickets",
         "指标所依据的工单",
         _BEHIND,
-        lambda reads, page: reading.behind(reads, run.id, asked, page),
+        lambda reads, page: reading.behind(reads, run.id, asked, page, seen_by=viewer),
         lambda line: [line.ref, line.no],
         {"assessment_id": assessment_id, "unit": unit, "measure": measure, "side": side},
     )

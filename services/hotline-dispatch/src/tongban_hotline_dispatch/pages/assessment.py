@@ -22,7 +22,7 @@ from tongban_hotline_dispatch.domain.assessment import (
     Standard,
 )
 from tongban_hotline_dispatch.domain.periods import PERIOD_NAMES
-from tongban_hotline_dispatch.operations import acts_for, assessment
+from tongban_hotline_dispatch.operations import acts_for, assessment, viewer_of
 from tongban_hotline_dispatch.store import AssessmentNotFound
 from tongban_hotline_dispatch.store import assessment_reads as reading
 from tongban_hotline_dispatch.store.assessment import Assessed, Run
@@ -164,7 +164,7 @@ async def behind(
     shown = await _chosen(reads, kit, period, no)
     only_met = {"numerator": True, "missing": False}.get(side)
     asked = Asked(unit_code=unit_code, measure=measure, only_met=only_met)
-    found = await reading.behind(reads, shown.run.id, asked, page)
+    found = await reading.behind(reads, shown.run.id, asked, page, seen_by=viewer_of(who))
     names = {**assessment.names_of(shown.standard), **assessment.line_names(shown.standard)}
     last = found[-1] if len(found) == page.limit else None
     return pages.render(

@@ -12,7 +12,7 @@ from tongban_common.http import Now, Paged, Reads, Router, Tx, no_store
 from tongban_common.privacy import Sealer
 from tongban_common.service import Kit, Parts
 from tongban_hotline_dispatch.domain.identity import SEEN_NAMES, WAY_NAMES, IdentityRules, Seen, Way
-from tongban_hotline_dispatch.operations import Step, acts_for, identity
+from tongban_hotline_dispatch.operations import Step, acts_for, identity, viewer_of
 from tongban_hotline_dispatch.operations.identity import Look
 from tongban_hotline_dispatch.pages.desks import pages
 from tongban_hotline_dispatch.store import desk_lists
@@ -40,12 +40,15 @@ async def view_list(
     no: Annotated[str, Query(max_length=40)] = "",
     actor: Annotated[str, Query(max_length=128)] = "",
     way: Annotated[str, Query(max_length=20)] = "",
-    _: Principal = require("identity:audit"),
+    who: Principal = require("identity:audit"),
 ) -> HTMLResponse:
     """A form sends what was left open as an empty text."""
     wanted = await desk_lists.id_of(reads, no.strip()) if no.strip() else None
     filters = ViewFilters(
-        ticket_id=wanted, actor=actor.strip() or None, way=Way(way) if way in set(Way) else None
+        seen_by=viewer_of(who),
+        ticket_id=wanted,
+        actor=actor.strip() or None,
+        way=Way(way) if way in set(Way) else None,
     )
     is_unknown = bool(no.strip()) and wanted is None
     found = [] if is_unknown else await views(reads, filters, after=page.after, most=page.limit)

@@ -7,10 +7,11 @@ from decimal import Decimal
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import Row, Select, Text, cast, select, tuple_
+from sqlalchemy import Row, Select, Text, cast, or_, select, tuple_
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from tongban_common.http import PageRequest
+from tongban_hotline_dispatch.domain.guard import Viewer
 from tongban_hotline_dispatch.domain.periods import Period
 from tongban_hotline_dispatch.store.assessment import (
     Assessed,
@@ -22,6 +23,7 @@ from tongban_hotline_dispatch.store.assessment import (
     assessment_run,
     assessment_unit,
 )
+from tongban_hotline_dispatch.store.guard import visible_to
 from tongban_hotline_dispatch.store.reference import unit
 from tongban_hotline_dispatch.store.tickets import ticket
 
@@ -161,9 +163,10 @@ async def by_type(
 
 
 async def behind(
-    reads: AsyncConnection, run_id: UUID, asked: Asked, page: PageRequest
+    reads: AsyncConnection, run_id: UUID, asked: Asked, page: PageRequest, *, seen_by: Viewer
 ) -> list[Behind]:
-    """What a figure of one unit is made of; keyset by reference and number."""
+    """What a figure of one unit is made of, less what is kept from the viewer; keyset by reference
+    and number."""
     item = assessment_item
     counts = item.c.counts[asked.measure]
     met, due = counts[0].as_integer(), counts[1].as_integer()
@@ -174,6 +177,7 @@ async def behind(
             item.c.run_id == run_id,
             item.c.unit_code == asked.unit_code,
             item.c.counts.op("?")(cast(asked.measure, Text)),
+            or_(ticket.c.id.is_(None), visible_to(seen_by)),
         )
         .order_by(item.c.ref, item.c.no)
         .limit(page.limit)

@@ -18,6 +18,7 @@ from sqlalchemy import (
     Integer,
     Numeric,
     Row,
+    Select,
     Table,
     Text,
     Uuid,
@@ -35,8 +36,11 @@ from tongban_common.db import Transaction
 from tongban_common.errors import Conflict, NotFound
 from tongban_common.http import PageRequest
 from tongban_hotline_dispatch.domain.exclusions import Act, Exclusion, State
+from tongban_hotline_dispatch.domain.guard import Viewer
 from tongban_hotline_dispatch.domain.periods import Period
+from tongban_hotline_dispatch.store.guard import visible_to
 from tongban_hotline_dispatch.store.reference import metadata
+from tongban_hotline_dispatch.store.tickets import ticket
 
 _MOMENT = DateTime(timezone=True)
 exclusion = Table(
@@ -226,11 +230,17 @@ class Exclusions:
 
 
 async def listed(
-    reads: AsyncConnection, page: PageRequest, *, unit: str | None, state: State | None
+    reads: AsyncConnection,
+    page: PageRequest,
+    *,
+    seen_by: Viewer,
+    unit: str | None,
+    state: State | None,
 ) -> Sequence[Exclusion]:
-    """The newest first."""
+    """The newest first, of the tickets that the viewer may see."""
     order = (exclusion.c.proposed_at, exclusion.c.id)
-    query = select(exclusion).order_by(*(each.desc() for each in order)).limit(page.limit)
+    query = _seen_by(seen_by).order_by(*(each.desc() for each in order)).limit(page.limit)
+    unit = seen_by.unit or unit
     if unit is not None:
         query = query.where(exclusion.c.unit_code == unit)
     if state is not None:
@@ -242,12 +252,12 @@ async def listed(
 
 
 async def one(
-    reads: AsyncConnection, exclusion_id: UUID, *, unit: str | None
+    reads: AsyncConnection, exclusion_id: UUID, *, seen_by: Viewer
 ) -> tuple[Exclusion, Sequence[Row[Any]]]:
     """With its history. Raises ExclusionNotFound, also for another unit's."""
-    rows = await reads.execute(select(exclusion).where(exclusion.c.id == exclusion_id))
+    rows = await reads.execute(_seen_by(seen_by).where(exclusion.c.id == exclusion_id))
     found = _one(rows.one_or_none())
-    if unit is not None and found.unit_code != unit:
+    if seen_by.unit is not None and found.unit_code != seen_by.unit:
         raise ExclusionNotFound("没有这项申请")
     moves = await reads.execute(
         select(exclusion_move)
@@ -269,6 +279,11 @@ async def audits(reads: AsyncConnection, code: str) -> tuple[Row[Any], Sequence[
         .order_by(exclusion_audit_item.c.position)
     )
     return found, items.all()
+
+
+def _seen_by(viewer: Viewer) -> Select[Any]:
+    seen = select(ticket.c.id).where(ticket.c.id == exclusion.c.ticket_id, visible_to(viewer))
+    return select(exclusion).where(seen.exists())
 
 
 def _one(row: Row[Any] | None) -> Exclusion:

@@ -21,6 +21,7 @@ from sqlalchemy import (
     Text,
     Uuid,
     insert,
+    or_,
     select,
     text,
     tuple_,
@@ -30,7 +31,9 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from tongban_common.clock import new_id
 from tongban_common.db import Transaction
+from tongban_hotline_dispatch.domain.guard import Viewer
 from tongban_hotline_dispatch.domain.identity import Seen, Way, in_order
+from tongban_hotline_dispatch.store.guard import visible_to
 from tongban_hotline_dispatch.store.reference import metadata, unit
 from tongban_hotline_dispatch.store.tickets import ticket
 
@@ -113,6 +116,7 @@ class ViewFilters:
     reason: str | None = None
     since: datetime | None = field(default=None)
     before: datetime | None = field(default=None)
+    seen_by: Viewer | None = None  # None: whoever
 
 
 class Views:
@@ -151,6 +155,8 @@ async def views(
         .order_by(*(each.desc() for each in order))
         .limit(most)
     )
+    if filters.seen_by is not None:
+        statement = statement.where(or_(ticket.c.id.is_(None), visible_to(filters.seen_by)))
     if filters.ticket_id is None:
         statement = statement.where(text("identity_view.list_id IS NULL"))
     for column, wanted in (

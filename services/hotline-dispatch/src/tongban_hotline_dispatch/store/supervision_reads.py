@@ -14,7 +14,7 @@ from tongban_hotline_dispatch.domain.guard import Viewer
 from tongban_hotline_dispatch.domain.supervision import Deed, Supervision, SupervisionState
 from tongban_hotline_dispatch.domain.supervision_cards import Card
 from tongban_hotline_dispatch.domain.supervision_rules import Colour, Form, Kind, Level
-from tongban_hotline_dispatch.store.guard import kept_from
+from tongban_hotline_dispatch.store.guard import kept_from, visible_to
 from tongban_hotline_dispatch.store.reference import unit
 from tongban_hotline_dispatch.store.supervision import (
     Notice,
@@ -32,6 +32,8 @@ from tongban_hotline_dispatch.store.supervision_cards import (
     supervision_card_line,
 )
 from tongban_hotline_dispatch.store.tickets import ticket
+
+_KEPT = "（不予显示）"  # 被诉单位和回避人员看不到的工单
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -140,7 +142,7 @@ async def newest(
 
 async def one(reads: AsyncConnection, supervision_id: UUID, *, seen_by: Viewer) -> Record:
     """Another unit's is as if it were not there, and so is what is about a ticket that the reader
-    recused from. Raises SupervisionNotFound."""
+    recused from; of its tickets, those that the reader may see. Raises SupervisionNotFound."""
     wanted = select(supervision).where(supervision.c.id == supervision_id)
     rows = await reads.execute(wanted.where(~_is_kept_from(seen_by)))
     row = rows.one_or_none()
@@ -150,17 +152,19 @@ async def one(reads: AsyncConnection, supervision_id: UUID, *, seen_by: Viewer) 
     if seen_by.unit is not None:
         own = tuple(each for each in found.answers if each.unit_code == seen_by.unit)
         found = replace(found, answers=own)
+    numbers, kept = await _numbers(reads, found.order.ticket_ids, seen_by)
+    seen = tuple(each for each in found.order.ticket_ids if each in numbers)
     return Record(
-        supervision=found,
+        supervision=replace(found, order=replace(found.order, ticket_ids=seen)),
         cards=[
             each
             for each in await cards_of(reads, supervision_id)
             if seen_by.unit in {None, each.unit_code}
         ],
-        notices=await _notices(reads, supervision_id),
+        notices=[_without(each, kept) for each in await _notices(reads, supervision_id)],
         history=await _history(reads, supervision_id),
         unit_names=await unit_names(reads, found.units),
-        ticket_nos=await _numbers(reads, found.order.ticket_ids),
+        ticket_nos=numbers,
     )
 
 
@@ -240,13 +244,29 @@ async def _history(reads: AsyncConnection, supervision_id: UUID) -> Sequence[Dee
     ]
 
 
-async def _numbers(reads: AsyncConnection, ids: Sequence[UUID]) -> dict[UUID, str]:
+async def _numbers(
+    reads: AsyncConnection, ids: Sequence[UUID], viewer: Viewer
+) -> tuple[dict[UUID, str], list[str]]:
+    """Of the tickets that the viewer may see, by their ids; and of those kept from them."""
+    may_see = visible_to(viewer).label("may_see")
     rows = await reads.execute(
-        select(ticket.c.id, ticket.c.ticket_no)
+        select(ticket.c.id, ticket.c.ticket_no, may_see)
         .where(ticket.c.id.in_(ids))
         .order_by(ticket.c.ticket_no)
     )
-    return {row.id: row.ticket_no for row in rows}
+    found = rows.all()
+    return (
+        {row.id: row.ticket_no for row in found if row.may_see},
+        [row.ticket_no for row in found if not row.may_see],
+    )
+
+
+def _without(notice: Notice, kept: Sequence[str]) -> Notice:
+    """In the words of the day, less the numbers that are kept from who reads them now."""
+    body = notice.body
+    for number in kept:
+        body = body.replace(number, _KEPT)
+    return replace(notice, body=body)
 
 
 def _line(row: Row[Any], colours: tuple[Colour, ...]) -> SupervisionLine:
