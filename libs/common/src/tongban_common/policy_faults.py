@@ -161,7 +161,9 @@ class _Search:
         ):
             if value not in values and value not in there:
                 values.append(value)
-        yield [(path, value) for value in (*values[:40], _LEFT_OUT)]
+        found_twice = fault.also is not None and isinstance(path[-1], int)
+        order = (_LEFT_OUT, *values[:40]) if found_twice else (*values[:40], _LEFT_OUT)
+        yield [(path, value) for value in order]
         while len(path) > 1:
             path = path[:-1]
             yield [(path, value) for value in (*_at(self._sample, path), _LEFT_OUT)]
