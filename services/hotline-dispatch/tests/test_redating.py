@@ -66,7 +66,11 @@ def _stricter() -> str:
 
 def dues(ticket: Ticket) -> list[str]:
     """Until when the unit and the citizen wait."""
-    return [f"{term.due_at.astimezone(SHANGHAI):%m-%d}" for term in ticket.terms.values()]
+    return [
+        f"{term.due_at.astimezone(SHANGHAI):%m-%d}"
+        for term in (ticket.reply_term, ticket.citizen_term)
+        if term
+    ]
 
 
 async def now_as(kit: Kit, ticket: Ticket) -> Ticket:

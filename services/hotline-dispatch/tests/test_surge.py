@@ -126,8 +126,14 @@ def test_two_profiles_that_say_different_things_at_once_are_refused() -> None:
     other = PROFILE.replace("台风应急", "另一个")
     narrower = other.replace("matter: TF", "matter: TF-01")
 
-    with pytest.raises(BadPolicy, match="在同一时段对同一事项规定了同一时限"):
-        SURGE.parse(document(PROFILE, other), where="surge.yaml")
+    text = document(PROFILE, other)
+    first, second = (
+        next(n for n, line in enumerate(text.splitlines(), 1) if line == f"  - name: {name}")
+        for name in ("台风应急", "另一个")
+    )
+    said = f"第{second}行 .*在同一时段对同一事项规定了同一时限（另一处在第{first}行）"
+    with pytest.raises(BadPolicy, match=said):
+        SURGE.parse(text, where="surge.yaml")
     assert len(SURGE.parse(document(PROFILE, narrower), where="surge.yaml").surges) == 2
 
 

@@ -26,6 +26,7 @@ from yaml.reader import ReaderError
 from tongban_common.db import Database
 from tongban_common.errors import BadInput, Conflict, NotFound
 from tongban_common.foundation import foundation
+from tongban_common.policy_faults import Fault, all_faults
 from tongban_common.working_days import Limit, Unit
 
 policy = Table(
@@ -97,7 +98,7 @@ class PolicyKind(Generic[PolicyT]):
 
     def parse(self, document: str, *, where: str) -> PolicyT:
         """Raises BadPolicy that lists every fault with its line."""
-        return parse_document(document, self.model, where=where)
+        return parse_document(document, self.model, where=where, like=(self.package, self.file))
 
 
 ModelT = TypeVar("ModelT", bound=BaseModel)
@@ -107,18 +108,21 @@ def packaged_text(package: str, file: str) -> str:
     return files(package).joinpath("policies", file).read_text(encoding="utf-8")
 
 
-def parse_document(document: str, model: type[ModelT], *, where: str) -> ModelT:
-    """YAML to a checked value. Raises BadPolicy that lists every fault with its line."""
+def parse_document(
+    document: str, model: type[ModelT], *, where: str, like: tuple[str, str] | None = None
+) -> ModelT:
+    """YAML to a checked value. Raises BadPolicy that lists every fault with its line.
+
+    `like` is the package and the name of a sound document of the kind, where there is one.
+    """
     root, body = _read(document, where=where)
     faults = [(line, f"{key}：重复的键，第{first}行已有") for line, key, first in _repeated(root)]
     checked = None
     try:
         checked = model.model_validate(body)
-    except ValidationError as refused:
-        faults += [
-            (_line(root, fault["loc"]), f"{'.'.join(map(str, fault['loc']))}：{fault['msg']}")
-            for fault in refused.errors(include_input=False, include_url=False)
-        ]
+    except ValidationError:
+        sample = None if like is None else yaml.safe_load(packaged_text(*like))
+        faults += [_placed(root, fault) for fault in all_faults(body, model, sample)]
     if checked is None or faults:
         raise BadPolicy("\n".join(f"{where} 第{line}行 {words}" for line, words in sorted(faults)))
     return checked
@@ -324,16 +328,30 @@ def _repeated(root: yaml.Node | None) -> list[tuple[int, str, int]]:
     return found
 
 
+def _placed(root: yaml.Node | None, fault: Fault) -> tuple[int, str]:
+    words = f"{'.'.join(map(str, fault.path))}：{fault.words}"
+    if fault.also is not None:
+        words += f"（另一处在第{_line(root, fault.also)}行）"
+    return _line(root, fault.path), words
+
+
 def _line(node: yaml.Node | None, path: tuple[int | str, ...]) -> int:
-    """The line of a value in the document; of the nearest known parent where it is missing."""
+    """The line of a value in the document; of the nearest known parent where it is missing.
+
+    What has a name and begins on the line below it stands where its name does.
+    """
     if node is None:
         return 1
+    line = node.start_mark.line
     for part in path:
         child = _child(node, part)
         if child is None:
             break
+        line = child.start_mark.line
+        if isinstance(node, yaml.MappingNode):
+            line = next(key.start_mark.line for key, value in node.value if value is child)
         node = child
-    return int(node.start_mark.line) + 1
+    return int(line) + 1
 
 
 def _child(node: yaml.Node, part: int | str) -> yaml.Node | None:

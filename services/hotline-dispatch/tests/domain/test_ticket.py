@@ -199,9 +199,10 @@ def test_assigning_starts_the_clock_of_the_unit_and_leaves_the_citizens() -> Non
 
     moved = handling.assign(ticket, LEAD, RULES, later(1))
 
-    assert set(ticket.terms) == {Clock.CITIZEN}
-    assert moved.terms[Clock.CITIZEN] == ticket.citizen_term
-    assert moved.terms[Clock.UNIT].start_at == later(1)
+    assert ticket.reply_term is None
+    assert moved.citizen_term == ticket.citizen_term
+    assert moved.reply_term is not None
+    assert moved.reply_term.start_at == later(1)
     assert moved.process_version == RULES.process.version
 
 
@@ -218,7 +219,8 @@ def test_a_unit_has_its_full_limit_and_that_it_outlasts_the_citizens_is_told() -
 def test_signing_moves_no_deadline_of_the_two() -> None:
     ticket = assigned()
 
-    assert handling.sign(ticket, "A3", RULES, later(0.5)).terms == ticket.terms
+    signed = handling.sign(ticket, "A3", RULES, later(0.5))
+    assert (signed.reply_term, signed.citizen_term) == (ticket.reply_term, ticket.citizen_term)
 
 
 @pytest.mark.parametrize(

@@ -64,7 +64,6 @@ STATE_NAMES: dict[State, str] = {
     State.WITHDRAWN: "已撤回",
     State.REVOKED: "核查后撤销",
 }
-LIVE = frozenset({State.PROPOSED, State.HEARING, State.SECONDED, State.APPROVED})
 
 
 class Act(StrEnum):

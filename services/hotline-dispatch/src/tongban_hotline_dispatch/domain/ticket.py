@@ -154,12 +154,6 @@ class Ticket:
             return False
         return unit.due_at > citizen.due_at
 
-    @property
-    def terms(self) -> Mapping[Clock, Term]:
-        """The two clocks, running or stopped."""
-        clocks = {Clock.UNIT: self.reply_term, Clock.CITIZEN: self.citizen_term}
-        return {clock: term for clock, term in clocks.items() if term is not None}
-
     def shown_terms(self) -> Iterator[tuple[Running, Term]]:
         """What is explained of it: the citizen's clock and each unit's, running or stopped, then
         every other one that runs."""

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Annotated, Protocol
+from typing import Annotated
 
 from fastapi import Query, Request
 from fastapi.responses import HTMLResponse, RedirectResponse, Response
@@ -61,11 +61,6 @@ _BESIDE = (
     ("/hotline/import", "批量导入", "ticket:import"),
     ("/hotline/identity-views", "查看记录", "identity:audit"),
 )
-
-
-class Keyed(Protocol):
-    @property
-    def key(self) -> list[str]: ...
 
 
 @dataclass(frozen=True, slots=True)

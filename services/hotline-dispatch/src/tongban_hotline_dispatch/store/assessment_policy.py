@@ -1,12 +1,15 @@
 """The rule data of the assessment: `policies/assessment.yaml` to the value of the domain."""
 
+from collections.abc import Container, Iterator
 from decimal import Decimal
+from enum import StrEnum
 from functools import cached_property
 from typing import Annotated, Self
 
 from pydantic import AwareDatetime, BaseModel, BeforeValidator, ConfigDict, Field, model_validator
 
 from tongban_common.policies import Policy, PolicyKind
+from tongban_common.policy_faults import Fault, Faults, Path
 from tongban_hotline_dispatch.domain.assessment import (
     Automatic,
     Bonus,
@@ -107,7 +110,7 @@ class _Window(_Named):
     @model_validator(mode="after")
     def _is_forward(self) -> Self:
         if self.from_at >= self.to_at:
-            raise ValueError(f"{self.name} 的起止时间颠倒")
+            raise Faults([Fault(("to_at",), f"{self.name} 的起止时间颠倒")])
         return self
 
 
@@ -135,35 +138,45 @@ class AssessmentPolicy(Policy):
 
     @model_validator(mode="after")
     def _is_whole(self) -> Self:
-        _has_all("指标", Indicator, self.indicators)
-        _has_all("扣分项", Deduction, self.deductions)
-        _has_all("加分项", Bonus, self.bonuses.lines)
-        _has_all("发布方式的考核期", PeriodType, self.publish)
+        Faults.check([*self._gaps(), *self._tier_faults(), *self._group_faults()])
+        return self
+
+    def _gaps(self) -> Iterator[Fault]:
+        yield from _lacking("指标", Indicator, self.indicators, ("indicators",))
+        yield from _lacking("扣分项", Deduction, self.deductions, ("deductions",))
+        yield from _lacking("加分项", Bonus, self.bonuses.lines, ("bonuses", "lines"))
+        yield from _lacking("发布方式的考核期", PeriodType, self.publish, ("publish",))
         total = sum(each.weight for each in self.indicators.values())
-        if total != 100:
-            raise ValueError(f"权重合计为{total}，应为100")
-        return self
+        if total != 100 and set(self.indicators) == set(Indicator):
+            yield Fault(("indicators",), f"权重合计为{total}，应为100")
 
-    @model_validator(mode="after")
-    def _has_falling_tiers(self) -> Self:
-        least = [tier.least for tier in self.tiers]
-        if least != sorted(set(least), reverse=True):
-            raise ValueError("档次的分数线应由高到低，且不重复")
+    def _tier_faults(self) -> Iterator[Fault]:
+        codes = [tier.code for tier in self.tiers]
+        for n, tier in enumerate(self.tiers):
+            if n and tier.least >= self.tiers[n - 1].least:
+                words = "档次的分数线应由高到低，且不重复"
+                yield Fault(("tiers", n, "least"), words, also=("tiers", n - 1, "least"))
+            if codes.index(tier.code) != n:
+                also = ("tiers", codes.index(tier.code), "code")
+                yield Fault(("tiers", n, "code"), f"档次编码重复：{tier.code}", also)
         if self.tiers[-1].least > self.floor.value:
-            raise ValueError("末档的分数线高于最低得分")
-        if len({tier.code for tier in self.tiers}) < len(self.tiers):
-            raise ValueError("档次编码重复")
-        return self
+            at = ("tiers", len(self.tiers) - 1, "least")
+            yield Fault(at, "末档的分数线高于最低得分", also=("floor", "value"))
 
-    @model_validator(mode="after")
-    def _has_plain_groups(self) -> Self:
-        codes = [group.code for group in self.groups]
-        levels = [level for group in self.groups for level in group.levels]
-        if len(set(codes)) < len(codes) or len(set(levels)) < len(levels):
-            raise ValueError("同一分组或者同一层级出现了两次")
+    def _group_faults(self) -> Iterator[Fault]:
+        codes: dict[str, Path] = {}
+        levels: dict[UnitLevel, Path] = {}
+        words = "同一分组或者同一层级出现了两次"
+        for n, group in enumerate(self.groups):
+            before = codes.setdefault(group.code, ("groups", n, "code"))
+            if before[1] != n:
+                yield Fault(("groups", n, "code"), f"{words}：{group.code}", also=before)
+            for level in sorted(group.levels):
+                before = levels.setdefault(level, ("groups", n, "levels"))
+                if before[1] != n:
+                    yield Fault(("groups", n, "levels"), f"{words}：{level}", also=before)
         if self.otherwise not in codes:
-            raise ValueError("otherwise 不是所列分组")
-        return self
+            yield Fault(("otherwise",), "otherwise 不是所列分组")
 
     @cached_property
     def standard(self) -> Standard:
@@ -206,10 +219,12 @@ def _line(found: _Line) -> Line:
     return Line(name=found.name, points=found.points, cap=found.cap)
 
 
-def _has_all(what: str, wanted: type, given: object) -> None:
-    missing = [each.value for each in wanted if each not in given]  # type: ignore[attr-defined,operator]
-    if missing:
-        raise ValueError(f"缺少这些{what}：{'、'.join(missing)}")
+def _lacking(
+    what: str, wanted: type[StrEnum], given: Container[object], at: Path
+) -> Iterator[Fault]:
+    for each in wanted:
+        if each not in given:
+            yield Fault(at, f"缺少这些{what}：{each}")
 
 
 ASSESSMENT = PolicyKind("tongban_hotline_dispatch", "assessment.yaml", AssessmentPolicy)

@@ -1,13 +1,14 @@
 """The rule data of callbacks: `policies/callback.yaml` to the value that the domain works with."""
 
+from collections.abc import Iterator
 from datetime import time
 from functools import cached_property
-from itertools import pairwise
 from typing import Self
 
 from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
 
 from tongban_common.policies import LimitRule, Policy, PolicyKind
+from tongban_common.policy_faults import Fault, Faults
 from tongban_hotline_dispatch.domain.assignment import Clock
 from tongban_hotline_dispatch.domain.callback import Mark
 from tongban_hotline_dispatch.domain.callback_rules import (
@@ -52,7 +53,7 @@ class _Band(_Part):
     @model_validator(mode="after")
     def _is_forward(self) -> Self:
         if self.begins >= self.ends:
-            raise ValueError(f"{self.name} 的起止时间颠倒")
+            raise Faults([Fault(("ends",), f"{self.name} 的起止时间颠倒")])
         return self
 
 
@@ -63,13 +64,18 @@ class _Attempts(_Clause):
 
     @model_validator(mode="after")
     def _can_be_met(self) -> Self:
-        ordered = sorted(self.listed, key=lambda each: each.begins)
-        for one, other in pairwise(ordered):
-            if other.begins < one.ends:
-                raise ValueError(f"{one.name} 与 {other.name} 时段重叠")
-        if self.bands.value > len(self.listed):
-            raise ValueError(f"只有{len(self.listed)}个时段，不能要求{self.bands.value}个")
+        Faults.check(self._faults())
         return self
+
+    def _faults(self) -> Iterator[Fault]:
+        for n, one in enumerate(self.listed):
+            for before, other in enumerate(self.listed[:n]):
+                if one.begins < other.ends and other.begins < one.ends:
+                    words = f"{other.name} 与 {one.name} 时段重叠"
+                    yield Fault(("listed", n), words, also=("listed", before))
+        if self.bands.value > len(self.listed):
+            words = f"只有{len(self.listed)}个时段，不能要求{self.bands.value}个"
+            yield Fault(("bands", "value"), words)
 
 
 class _Mark(_Clause):
@@ -79,7 +85,7 @@ class _Mark(_Clause):
     @model_validator(mode="after")
     def _is_one_of_its_own(self) -> Self:
         if self.code not in self.levels:
-            raise ValueError("code 应为其 levels 之一")
+            raise Faults([Fault(("code",), "code 应为其 levels 之一")])
         return self
 
 
@@ -146,12 +152,15 @@ class CallbackPolicy(Policy):
 
     @model_validator(mode="after")
     def _reads_every_level_once(self) -> Self:
+        Faults.check(self._faults())
+        return self
+
+    def _faults(self) -> Iterator[Fault]:
         missing = [each for each in Mark if each not in self.marks]
         if missing:
-            raise ValueError(f"marks 缺少：{'、'.join(missing)}")
-        if sorted(level for each in self.marks.values() for level in each.levels) != _LEVELS:
-            raise ValueError("marks 应把一至五级各归入一类")
-        return self
+            yield Fault(("marks",), f"marks 缺少：{'、'.join(missing)}")
+        elif sorted(level for each in self.marks.values() for level in each.levels) != _LEVELS:
+            yield Fault(("marks",), "marks 应把一至五级各归入一类")
 
     @cached_property
     def rules(self) -> CallbackRules:

@@ -5,6 +5,7 @@ from typing import Self
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from tongban_common.policies import LimitRule, Policy, PolicyKind
+from tongban_common.policy_faults import Fault, Faults
 from tongban_hotline_dispatch.domain.contacts import ContactRole, ContactRules
 
 
@@ -39,8 +40,7 @@ class ContactsPolicy(Policy):
     @model_validator(mode="after")
     def _names_every_role(self) -> Self:
         missing = [role for role in ContactRole if role not in self.roles]
-        if missing:
-            raise ValueError(f"没有这些岗位的规则：{'、'.join(missing)}")
+        Faults.check(Fault(("roles",), f"没有这些岗位的规则：{each}") for each in missing)
         return self
 
     def rules(self) -> ContactRules:

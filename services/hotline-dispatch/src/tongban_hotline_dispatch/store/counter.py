@@ -1,5 +1,6 @@
 """The rule data of looking up a ticket and of taking a matter in: `policies/counter.yaml`."""
 
+from collections.abc import Iterator
 from datetime import timedelta
 from functools import cached_property
 from typing import Self
@@ -7,6 +8,7 @@ from typing import Self
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from tongban_common.policies import Policy, PolicyKind
+from tongban_common.policy_faults import Fault, Faults
 from tongban_hotline_dispatch.domain.appeal import HANDLED, AppealType, Channel
 from tongban_hotline_dispatch.domain.citizens import CitizenRules
 from tongban_hotline_dispatch.domain.elements import AtOnce, Element, Elements, Ending, Requirement
@@ -55,13 +57,15 @@ class _Told(_Part):
 
     @model_validator(mode="after")
     def _names_what_there_is(self) -> Self:
+        Faults.check(self._faults())
+        return self
+
+    def _faults(self) -> Iterator[Fault]:
         for name, template in self.words().items():
             try:
                 template.format(**dict.fromkeys(PLACEHOLDERS, ""))
-            except (KeyError, IndexError, ValueError) as fault:
-                known = "、".join(PLACEHOLDERS)
-                raise ValueError(f"{name} 只能用这些占位：{known}") from fault
-        return self
+            except (KeyError, IndexError, ValueError):
+                yield Fault((name,), f"{name} 只能用这些占位：{'、'.join(PLACEHOLDERS)}")
 
     def words(self) -> dict[str, str]:
         return self.model_dump(exclude={"clause"})
@@ -88,21 +92,22 @@ class CounterPolicy(Policy):
     told: _Told
 
     @model_validator(mode="after")
-    def _asks_for_a_contact(self) -> Self:
+    def _asks_and_handles(self) -> Self:
+        Faults.check([*self._contact_faults(), *self._handling_faults()])
+        return self
+
+    def _contact_faults(self) -> Iterator[Fault]:
         """联系方式不得缺省：北京市接诉即办工作条例第十条。"""
         asked = {kind for each in self.required for kind in each.appeal_types if _is_contact(each)}
         lacking = [kind for kind in AppealType if kind not in asked | self.at_once.keys()]
         if lacking:
-            raise ValueError(f"这些诉求类型没有要求联系电话：{'、'.join(lacking)}")
-        return self
+            yield Fault(("required",), f"这些诉求类型没有要求联系电话：{'、'.join(lacking)}")
 
-    @model_validator(mode="after")
-    def _handles_the_five(self) -> Self:
+    def _handling_faults(self) -> Iterator[Fault]:
         """咨询、求助、建议、投诉、举报都须受理：北京市接诉即办工作条例第二条。"""
-        ended = [kind for kind in AppealType if kind in HANDLED & self.at_once.keys()]
-        if ended:
-            raise ValueError(f"这些诉求类型须受理，不得登记即办结：{'、'.join(ended)}")
-        return self
+        for kind in AppealType:
+            if kind in HANDLED & self.at_once.keys():
+                yield Fault(("at_once", kind), f"这些诉求类型须受理，不得登记即办结：{kind}")
 
     @cached_property
     def ends_at_once(self) -> dict[AppealType, AtOnce]:

@@ -5,6 +5,7 @@ from typing import Literal, Self
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from tongban_common.policies import LimitRule, Policy, PolicyKind
+from tongban_common.policy_faults import Fault, Faults
 from tongban_hotline_dispatch.domain.duties import DutyKind, DutyRule, KnowledgeRules, Week
 from tongban_hotline_dispatch.domain.knowledge import Bounds
 
@@ -58,8 +59,13 @@ class KnowledgePolicy(Policy):
     @model_validator(mode="after")
     def _names_every_duty(self) -> Self:
         wanted = set(DutyKind) - {DutyKind.ATTESTATION}
-        if set(self.duties) != wanted:
-            raise ValueError(f"duties 应恰有：{'、'.join(sorted(wanted))}")
+        known = f"duties 应恰有：{'、'.join(sorted(wanted))}"
+        Faults.check(
+            [
+                *(Fault(("duties",), f"缺少{each}，{known}") for each in wanted - set(self.duties)),
+                *(Fault(("duties", each), known) for each in set(self.duties) - wanted),
+            ]
+        )
         return self
 
     def rules(self) -> KnowledgeRules:

@@ -332,16 +332,6 @@ async def of_person(
     return [_earlier(row) for row in await connection.execute(_OF_PERSON, values)]
 
 
-async def repeats_of(connection: AsyncConnection, ticket_id: UUID) -> int:
-    rows = await connection.execute(
-        select(ticket_repeat.c.no)
-        .where(ticket_repeat.c.ticket_id == ticket_id)
-        .order_by(ticket_repeat.c.no.desc())
-        .limit(1)
-    )
-    return rows.scalar() or 0
-
-
 async def earlier_of(connection: AsyncConnection, ticket_id: UUID) -> UUID | None:
     """The closed ticket that this one takes up again."""
     rows = await connection.execute(

@@ -1,6 +1,7 @@
 """The rule data of likeness: `policies/likeness.yaml` to the value that the domain works with."""
 
 from collections import Counter
+from collections.abc import Iterator
 from datetime import timedelta
 from decimal import Decimal
 from functools import cached_property
@@ -9,6 +10,7 @@ from typing import Self
 from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
 
 from tongban_common.policies import LimitRule, Policy, PolicyKind
+from tongban_common.policy_faults import Fault, Faults
 from tongban_common.working_days import Unit
 from tongban_hotline_dispatch.domain.hot_issues import GroupingRules, HeatRules
 from tongban_hotline_dispatch.domain.likeness import Wording
@@ -124,11 +126,18 @@ class _Wording(_Clause):
 
     @model_validator(mode="after")
     def _names_each_word_once(self) -> Self:
-        counted = Counter(word for band in self.common_words for word in band.words.split())
-        twice = [word for word, count in counted.items() if count > 1]
-        if twice:
-            raise ValueError(f"这些常用词列了不止一次：{'、'.join(sorted(twice)[:10])}")
+        Faults.check(self._faults())
         return self
+
+    def _faults(self) -> Iterator[Fault]:
+        first: dict[str, int] = {}
+        for n, band in enumerate(self.common_words):
+            for word, count in Counter(band.words.split()).items():
+                if count > 1 or word in first:
+                    also = ("common_words", first.get(word, n), "words")
+                    words = f"这些常用词列了不止一次：{word}"
+                    yield Fault(("common_words", n, "words"), words, also)
+                first.setdefault(word, n)
 
     def wording(self) -> Wording:
         return Wording(

@@ -1,11 +1,13 @@
 """`policies/open311.yaml` to the catalogue that the domain works with."""
 
+from collections.abc import Iterator
 from decimal import Decimal
 from typing import Annotated, Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints, model_validator
 
 from tongban_common.policies import Policy, PolicyKind
+from tongban_common.policy_faults import Fault, Faults
 from tongban_hotline_dispatch.domain.appeal import AppealType, Channel, Urgency
 from tongban_hotline_dispatch.domain.open311 import services as domain
 from tongban_hotline_dispatch.domain.open311.filing import NEWS_STATUSES
@@ -37,8 +39,15 @@ class _Area(_Part):
 
     @model_validator(mode="after")
     def _is_an_area(self) -> Self:
-        if self.south >= self.north or self.west >= self.east:
-            raise ValueError("south 须小于 north，west 须小于 east")
+        words = "south 须小于 north，west 须小于 east"
+        Faults.check(
+            Fault((name,), words)
+            for name, least, most in (
+                ("north", self.south, self.north),
+                ("east", self.west, self.east),
+            )
+            if least >= most
+        )
         return self
 
 
@@ -64,7 +73,7 @@ class _Stage(_Part):
     @model_validator(mode="after")
     def _has_a_known_word(self) -> Self:
         if self.update not in NEWS_STATUSES:
-            raise ValueError(f"update 不在允许的取值之内：{self.update}")
+            raise Faults([Fault(("update",), f"update 不在允许的取值之内：{self.update}")])
         return self
 
     def stage(self) -> domain.Stage:
@@ -82,14 +91,16 @@ class _Attribute(_Part):
 
     @model_validator(mode="after")
     def _has_values_where_it_needs_them(self) -> Self:
+        Faults.check(self._faults())
+        return self
+
+    def _faults(self) -> Iterator[Fault]:
         is_list = self.datatype in {DataType.SINGLE, DataType.MULTI}
         if is_list is not bool(self.values):
-            raise ValueError(
-                f"{self.code}：values 只用于、且必须用于 singlevaluelist、multivaluelist"
-            )
+            words = f"{self.code}：values 只用于、且必须用于 singlevaluelist、multivaluelist"
+            yield Fault(("values",), words)
         if self.is_required and not self.asks:
-            raise ValueError(f"{self.code}：asks 为 false 的不能必填")
-        return self
+            yield Fault(("is_required",), f"{self.code}：asks 为 false 的不能必填")
 
     def attribute(self) -> domain.Attribute:
         return domain.Attribute(**self.model_dump())
@@ -111,12 +122,18 @@ class _Service(_Part):
 
     @model_validator(mode="after")
     def _asks_each_once(self) -> Self:
-        codes = [each.code for each in self.attributes]
-        if len(set(codes)) < len(codes):
-            raise ValueError(f"{self.code}：attributes 的 code 有重复")
-        if self.kind is Kind.BLACKBOX and self.shows:
-            raise ValueError(f"{self.code}：blackbox 不列示，shows 须为空")
+        Faults.check(self._faults())
         return self
+
+    def _faults(self) -> Iterator[Fault]:
+        codes = [each.code for each in self.attributes]
+        for n, code in enumerate(codes):
+            if codes.index(code) != n:
+                also = ("attributes", codes.index(code), "code")
+                words = f"{self.code}：attributes 的 code 有重复"
+                yield Fault(("attributes", n, "code"), words, also)
+        if self.kind is Kind.BLACKBOX and self.shows:
+            yield Fault(("shows",), f"{self.code}：blackbox 不列示，shows 须为空")
 
     def service(self) -> domain.Service:
         return domain.Service(
@@ -148,13 +165,17 @@ class Open311Policy(Policy):
 
     @model_validator(mode="after")
     def _is_unambiguous(self) -> Self:
-        codes = [each.code for each in self.services]
-        twice = sorted({code for code in codes if codes.count(code) > 1})
-        if twice:
-            raise ValueError(f"service code 有重复：{'、'.join(twice)}")
-        if self.otherwise.reads != "open":
-            raise ValueError("otherwise 须为 open：只有明确办结的才是 closed")
+        Faults.check(self._faults())
         return self
+
+    def _faults(self) -> Iterator[Fault]:
+        codes = [each.code for each in self.services]
+        for n, code in enumerate(codes):
+            if codes.index(code) != n:
+                also = ("services", codes.index(code), "code")
+                yield Fault(("services", n, "code"), f"service code 有重复：{code}", also)
+        if self.otherwise.reads != "open":
+            yield Fault(("otherwise", "reads"), "otherwise 须为 open：只有明确办结的才是 closed")
 
     @property
     def changeset(self) -> str:

@@ -1,6 +1,6 @@
 """The rule data of the hotline: `policies/limits.yaml` to the value that the domain works with."""
 
-from collections import Counter
+from collections.abc import Iterator
 from datetime import time
 from decimal import Decimal
 from functools import cached_property
@@ -9,6 +9,7 @@ from typing import Self
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from tongban_common.policies import LimitRule, Policy, PolicyKind
+from tongban_common.policy_faults import Fault, Faults
 from tongban_common.working_days import Unit
 from tongban_hotline_dispatch.domain.appeal import HANDLED, AppealType, Urgency
 from tongban_hotline_dispatch.domain.deadlines import (
@@ -46,10 +47,12 @@ class _Set(_Part):
 
     @model_validator(mode="after")
     def _is_unambiguous(self) -> Self:
-        counted = Counter(line.rule().conditions for line in self.rules)
-        for line in self.rules:
-            if counted[line.rule().conditions] > 1:
-                raise ValueError(f"同一条件有多条时限：{line.clause}")
+        first: dict[tuple[object, ...], int] = {}
+        Faults.check(
+            Fault(("rules", n), f"同一条件有多条时限：{line.clause}", also=("rules", before))
+            for n, line in enumerate(self.rules)
+            if (before := first.setdefault(line.rule().conditions, n)) != n
+        )
         return self
 
 
@@ -90,16 +93,19 @@ class LimitsPolicy(Policy):
 
     @model_validator(mode="after")
     def _covers_every_appeal(self) -> Self:
+        Faults.check(self._faults())
+        return self
+
+    def _faults(self) -> Iterator[Fault]:
         if self.in_force not in self.sets:
-            raise ValueError(f"in_force 指向的 {self.in_force} 不在 sets 之中")
+            yield Fault(("in_force",), f"in_force 指向的 {self.in_force} 不在 sets 之中")
         for name, each in self.sets.items():
             covered = {rule.appeal_type for rule in _without_other_conditions(each)}
             missing = [
                 kind for kind in AppealType if kind in HANDLED and not {kind, None} & covered
             ]
             if missing:
-                raise ValueError(f"{name} 没有这些诉求类型的时限：{'、'.join(missing)}")
-        return self
+                yield Fault(("sets", name), f"{name} 没有这些诉求类型的时限：{'、'.join(missing)}")
 
     def limits(self) -> ReplyLimits:
         """The set in force."""

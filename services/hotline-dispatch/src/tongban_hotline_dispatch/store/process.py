@@ -1,11 +1,13 @@
 """The rule data of the process: `policies/process.yaml` to the value that the domain works with."""
 
+from collections.abc import Iterator
 from functools import cached_property
 from typing import Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from tongban_common.policies import LimitRule, Policy, PolicyKind
+from tongban_common.policy_faults import Fault, Faults
 from tongban_common.working_days import Limit, Unit
 from tongban_hotline_dispatch.domain.appeal import AppealType, Urgency
 from tongban_hotline_dispatch.domain.assignment import AskKind, Clock
@@ -145,19 +147,24 @@ class ProcessPolicy(Policy):
 
     @model_validator(mode="after")
     def _has_every_stage(self) -> Self:
-        known = STAGE_NAMES if self.whistle is None else STAGE_NAMES | WHISTLED
-        missing, unknown = known - set(self.limits), set(self.limits) - known
-        if missing:
-            raise ValueError(f"缺少这些环节的时限：{'、'.join(sorted(missing))}")
-        if unknown:
-            raise ValueError(f"没有这些环节：{'、'.join(sorted(unknown))}")
-        for name, lines in self.limits.items():
-            urgencies = [line.urgency for line in lines]
-            if None not in urgencies:
-                raise ValueError(f"{name} 没有一般时限")
-            if len(set(urgencies)) < len(urgencies):
-                raise ValueError(f"{name} 同一紧急程度有多条时限")
+        Faults.check(self._faults())
         return self
+
+    def _faults(self) -> Iterator[Fault]:
+        known = STAGE_NAMES if self.whistle is None else STAGE_NAMES | WHISTLED
+        for name in sorted(known - set(self.limits)):
+            yield Fault(("limits",), f"缺少这些环节的时限：{name}")
+        for name in sorted(set(self.limits) - known):
+            yield Fault(("limits", name), f"没有这些环节：{name}")
+        for name, lines in self.limits.items():
+            first: dict[Urgency | None, int] = {}
+            for n, line in enumerate(lines):
+                before = first.setdefault(line.urgency, n)
+                if before != n:
+                    also = ("limits", name, before)
+                    yield Fault(("limits", name, n), f"{name} 同一紧急程度有多条时限", also)
+            if None not in first:
+                yield Fault(("limits", name), f"{name} 没有一般时限")
 
     @cached_property
     def process(self) -> Process:

@@ -1,6 +1,6 @@
 """The rule data of supervision: `policies/supervision.yaml` to the value that the domain uses."""
 
-from collections import Counter
+from collections.abc import Container, Iterator, Mapping
 from decimal import Decimal
 from functools import cached_property
 from typing import Annotated, Self
@@ -8,6 +8,7 @@ from typing import Annotated, Self
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, model_validator
 
 from tongban_common.policies import LimitRule, Policy, PolicyKind
+from tongban_common.policy_faults import Fault, Faults, Path
 from tongban_hotline_dispatch.domain.supervision_rules import (
     LONG_OVERDUE,
     MANY_COMPLAINANTS,
@@ -130,7 +131,7 @@ class _Inspections(_Part):
     def _has_every_form(self) -> Self:
         missing = [form for form in Form if form not in self.forms]
         if missing:
-            raise ValueError(f"缺少这些督查方式：{'、'.join(missing)}")
+            raise Faults([Fault(("forms",), f"缺少这些督查方式：{'、'.join(missing)}")])
         return self
 
 
@@ -183,39 +184,67 @@ class SupervisionPolicy(Policy):
     templates: dict[str, _Template]
 
     @model_validator(mode="after")
-    def _knows_what_it_names(self) -> Self:
-        missing = [level for level in Level if level not in self.levels]
-        if missing:
-            raise ValueError(f"缺少这些督办层级：{'、'.join(missing)}")
-        rungs: list[_Rung] = [*self.reminders, *self.overdue, *self.hard_cases]
-        templates = {each.template for each in self.levels.values()} | {self.inspections.template}
-        templates |= {each.template for each in rungs if each.template is not None}
-        _known(templates, self.templates, "通知模板")
-        audiences = {each for level in self.levels.values() for each in level.audience}
-        audiences |= {each for rung in rungs for each in rung.audience or ()}
-        audiences |= {self.fallback.audience} if self.fallback else set()
-        _known(audiences | {*self.inspections.audience}, self.audiences, "通知对象")
-        _known({self.knowledge.cause}, self.causes, "督办事由")
+    def _knows_what_it_names_and_can_be_climbed(self) -> Self:
+        Faults.check([*self._unknown(), *self._ladder_faults()])
         return self
 
-    @model_validator(mode="after")
-    def _has_a_ladder_that_can_be_climbed(self) -> Self:
-        rungs: list[_Rung | _Pattern] = [
-            *self.reminders,
-            *self.overdue,
-            *self.hard_cases,
-            *self.patterns,
+    def _unknown(self) -> Iterator[Fault]:
+        for missing in (level for level in Level if level not in self.levels):
+            yield Fault(("levels",), f"缺少这些督办层级：{missing}")
+        templates: dict[Path, str | None] = {
+            ("inspections", "template"): self.inspections.template,
+            **{("levels", level, "template"): each.template for level, each in self.levels.items()},
+            **{(*at, "template"): each.template for at, each in self._steps()},
+        }
+        yield from _unlisted(templates, self.templates, "通知模板")
+        audiences: dict[Path, str | None] = {
+            ("levels", level, "audience", n): name
+            for level, each in self.levels.items()
+            for n, name in enumerate(each.audience)
+        }
+        for n, name in enumerate(self.inspections.audience):
+            audiences["inspections", "audience", n] = name
+        for at, rung in self._steps():
+            for n, name in enumerate(rung.audience or ()):
+                audiences[(*at, "audience", n)] = name
+        if self.fallback is not None:
+            audiences["fallback", "audience"] = self.fallback.audience
+        yield from _unlisted(audiences, self.audiences, "通知对象")
+        yield from _unlisted(
+            {("knowledge", "cause"): self.knowledge.cause}, self.causes, "督办事由"
+        )
+
+    def _ladder_faults(self) -> Iterator[Fault]:
+        coded: list[tuple[Path, _Rung | _Pattern]] = [
+            *self._steps(),
+            *((("patterns", n), each) for n, each in enumerate(self.patterns)),
         ]
-        twice = [code for code, n in Counter(each.code for each in rungs).items() if n > 1]
-        if twice:
-            raise ValueError(f"编码重复：{'、'.join(twice)}")
-        _known({each.adds_to for each in self.overdue} - {None}, _codes(self.overdue), "催办")
-        alone = {each.level for each in self.overdue} | {each.level for each in self.hard_cases}
-        alone |= {each.level for each in self.patterns}
-        alone |= {self.flagged.level, self.knowledge.level}
-        if Level.S5 in alone:
-            raise ValueError("问责线索只能由人提出，不得自动产生")
-        return self
+        first: dict[str, Path] = {}
+        for at, each in coded:
+            before = first.setdefault(each.code, (*at, "code"))
+            if before != (*at, "code"):
+                yield Fault((*at, "code"), f"编码重复：{each.code}", also=before)
+        added: dict[Path, str | None] = {
+            ("overdue", n, "adds_to"): each.adds_to for n, each in enumerate(self.overdue)
+        }
+        yield from _unlisted(added, _codes(self.overdue), "催办")
+        alone: list[tuple[Path, Level]] = [
+            *((("overdue", n), each.level) for n, each in enumerate(self.overdue)),
+            *((("hard_cases", n), each.level) for n, each in enumerate(self.hard_cases)),
+            *((("patterns", n), each.level) for n, each in enumerate(self.patterns)),
+            (("flagged",), self.flagged.level),
+            (("knowledge",), self.knowledge.level),
+        ]
+        for at, level in alone:
+            if level is Level.S5:
+                yield Fault((*at, "level"), "问责线索只能由人提出，不得自动产生")
+
+    def _steps(self) -> list[tuple[Path, _Rung]]:
+        return [
+            *((("reminders", n), each) for n, each in enumerate(self.reminders)),
+            *((("overdue", n), each) for n, each in enumerate(self.overdue)),
+            *((("hard_cases", n), each) for n, each in enumerate(self.hard_cases)),
+        ]
 
     @cached_property
     def rules(self) -> SupervisionRules:
@@ -282,10 +311,12 @@ def _codes(rungs: list[_Overdue]) -> set[str]:
     return {each.code for each in rungs}
 
 
-def _known(named: set[str] | set[str | None], listed: object, what: str) -> None:
-    unknown = sorted(str(each) for each in named if each not in listed)  # type: ignore[operator]
-    if unknown:
-        raise ValueError(f"没有这些{what}：{'、'.join(unknown)}")
+def _unlisted(
+    named: Mapping[Path, str | None], listed: Container[str], what: str
+) -> Iterator[Fault]:
+    for at, name in named.items():
+        if name is not None and name not in listed:
+            yield Fault(at, f"没有这些{what}：{name}")
 
 
 SUPERVISION = PolicyKind("tongban_hotline_dispatch", "supervision.yaml", SupervisionPolicy)

@@ -1,11 +1,13 @@
 """The rule data of surges: `policies/surge.yaml` to the value that the domain works with."""
 
+from collections.abc import Iterator
 from functools import cached_property
 from typing import Self
 
 from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, model_validator
 
 from tongban_common.policies import LimitRule, Policy, PolicyKind
+from tongban_common.policy_faults import Fault, Faults
 from tongban_hotline_dispatch.domain.surge import Surge
 from tongban_hotline_dispatch.store.process import STAGE_NAMES
 
@@ -24,14 +26,16 @@ class _Profile(BaseModel):
 
     @model_validator(mode="after")
     def _is_whole(self) -> Self:
-        if self.from_at >= self.to_at:
-            raise ValueError(f"{self.name} 的起止时间颠倒")
-        if "" in self.words:
-            raise ValueError(f"{self.name} 的词不能为空")
-        unknown = set(self.limits) - _SURGED
-        if unknown:
-            raise ValueError(f"{self.name} 没有这些环节：{'、'.join(sorted(unknown))}")
+        Faults.check(self._faults())
         return self
+
+    def _faults(self) -> Iterator[Fault]:
+        if self.from_at >= self.to_at:
+            yield Fault(("to_at",), f"{self.name} 的起止时间颠倒")
+        if "" in self.words:
+            yield Fault(("words",), f"{self.name} 的词不能为空")
+        for stage in sorted(set(self.limits) - _SURGED):
+            yield Fault(("limits", stage), f"{self.name} 没有这些环节：{stage}")
 
     def meets(self, other: "_Profile") -> bool:
         """Neither is the more specific, and both could hold at one moment for one stage."""
@@ -56,12 +60,16 @@ class SurgePolicy(Policy):
 
     @model_validator(mode="after")
     def _has_no_overlap(self) -> Self:
-        for number, one in enumerate(self.profiles):
-            for other in self.profiles[:number]:
-                if one.meets(other):
-                    raise ValueError(
-                        f"{other.name} 与 {one.name} 在同一时段对同一事项规定了同一时限"
-                    )
+        Faults.check(
+            Fault(
+                ("profiles", number),
+                f"{other.name} 与 {one.name} 在同一时段对同一事项规定了同一时限",
+                also=("profiles", before),
+            )
+            for number, one in enumerate(self.profiles)
+            for before, other in enumerate(self.profiles[:number])
+            if one.meets(other)
+        )
         return self
 
     @cached_property

@@ -1,11 +1,13 @@
 """The rule data of upper platforms: `policies/upstream.yaml` to what the domain works with."""
 
+from collections.abc import Iterator
 from functools import cached_property
 from typing import Self
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from tongban_common.policies import Policy, PolicyKind
+from tongban_common.policy_faults import Fault, Faults
 from tongban_hotline_dispatch.domain.appeal import Channel
 from tongban_hotline_dispatch.domain.moves import Status
 from tongban_hotline_dispatch.domain.upstream_rules import Platform, UpstreamRules
@@ -29,8 +31,7 @@ class _Phases(_Part):
     @model_validator(mode="after")
     def _is_whole(self) -> Self:
         missing = [each for each in Status if each is not Status.DRAFT and not self.words.get(each)]
-        if missing:
-            raise ValueError(f"没有这些状态对应的环节：{'、'.join(missing)}")
+        Faults.check(Fault(("words", each), f"没有这些状态对应的环节：{each}") for each in missing)
         return self
 
 
@@ -45,12 +46,17 @@ class UpstreamPolicy(Policy):
 
     @model_validator(mode="after")
     def _names_each_once(self) -> Self:
+        Faults.check(self._faults())
+        return self
+
+    def _faults(self) -> Iterator[Fault]:
         for what in ("subject", "channel"):
             named = [str(getattr(each, what)) for each in self.platforms]
-            twice = {each for each in named if named.count(each) > 1}
-            if twice:
-                raise ValueError(f"{what} 重复：{'、'.join(sorted(twice))}")
-        return self
+            for n, name in enumerate(named):
+                before = named.index(name)
+                if before != n:
+                    also = ("platforms", before, what)
+                    yield Fault(("platforms", n, what), f"{what} 重复：{name}", also)
 
     @cached_property
     def rules(self) -> UpstreamRules:
