@@ -7,7 +7,7 @@ the events of the outbox by the short names of their types.
 """
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
@@ -257,7 +257,7 @@ UPSTREAM = (
 )
 
 
-def read(file: Path) -> list[dict[str, object]]:
+def read(file: Path) -> list[Mapping[str, object]]:
     """The lines of a log of what was told."""
     return [orjson.loads(line) for line in file.read_bytes().splitlines()]
 
@@ -272,9 +272,9 @@ async def climbed(url: str) -> Counter[str]:
 
 
 async def look(
-    url: str, told: Sequence[dict[str, object]], audits: Sequence[Audit]
+    url: str, told: Sequence[Mapping[str, object]], audits: Sequence[Audit]
 ) -> list[Violation]:
-    """The violations that these audits find in the hotline's database, in one snapshot."""
+    """The violations that these audits find in a service's database, in one snapshot."""
     engine = create_async_engine(url, isolation_level="REPEATABLE READ")
     found = []
     try:

@@ -181,4 +181,21 @@ JOINING = (
         """,
     ),
 )
+# In the evaluation service's database.
+RATINGS = (
+    Audit(
+        "what a caller heard at last is one invitation and one review of the callback",
+        Kind.LOST,
+        """
+        SELECT DISTINCT t.ref || ': invitations ' || x.invitations || ', reviews ' || x.reviews
+        FROM told t, LATERAL (SELECT
+          (SELECT count(*) FROM invitation i
+           WHERE i.matter_kind = 'ticket' AND i.matter_id::text = t.ref) AS invitations,
+          (SELECT count(*) FROM review r WHERE r.matter_kind = 'ticket'
+             AND r.matter_id::text = t.ref AND r.channel = 'callback') AS reviews
+        ) x
+        WHERE t.what = 'heard' AND t.said = 'closed' AND (x.invitations <> 1 OR x.reviews <> 1)
+        """,
+    ),
+)
 RECORDS = (*CONTACTS, *KNOWLEDGE, *LOOKS, *JOINING)

@@ -133,3 +133,14 @@ async def test_a_version_of_an_item_that_is_missing_or_untold_is_found(hotline: 
 
 def test_what_is_late_has_a_card_under_the_rules_of_the_run() -> None:
     assert cards_for_the_late().levels[Level.U1].card is Colour.YELLOW
+
+
+async def test_a_rating_that_evaluation_never_had_is_found(
+    postgres: Postgres, issuer: DevelopmentIssuer
+) -> None:
+    url = await fresh_database(postgres, "audited_evaluation")
+    await migrations.upgrade(url, SERVICES["evaluation"].package)
+
+    (missing,) = await audits.look(url, [told("heard", said="closed")], records.RATINGS)
+
+    assert missing.witness.endswith(f"{ITEM}: invitations 0, reviews 0")
