@@ -65,7 +65,7 @@ async def _go(options: argparse.Namespace, seed: str) -> int:
 def _tell(result: Result) -> None:
     print(f"answers: {dict(sorted(result.answers.items()))}")
     made = Counter(f"{each.kind}.{each.said}" for each in result.history.acks)
-    print(f"moves: {dict(made.most_common())}")
+    print(f"moves: {dict((made + result.told).most_common())}")
     if result.unasked:
         print(f"processes that ended by themselves: {dict(result.unasked)}")
     print(f"sent more than once, applied once: {result.redelivered} events")

@@ -35,8 +35,8 @@ class Violation:
 
 TICKET_EVENTS = {
     said: f"tongban.hotline.ticket-{said}.v1"
-    for said in ("registered", "assigned", "signed", "replied", "closed")
-}
+    for said in ("registered", "assigned", "signed", "replied", "closed", "merged", "unmerged")
+} | {"reply_inherited": "tongban.hotline.reply-inherited.v1"}
 EVENT_OF: dict[str, dict[str, str]] = {  # what an aggregate's moves announce, where they do
     "ticket": TICKET_EVENTS,
     "review": dict.fromkeys(("submitted", "recorded"), "tongban.evaluation.review-submitted.v1"),
@@ -46,7 +46,10 @@ EVENT_OF: dict[str, dict[str, str]] = {  # what an aggregate's moves announce, w
     },
 }
 # What no client asks for: made by a consumer of events, or by a clock that ran out.
-OURS = frozenset({("rectification", "open"), ("review", "recorded"), ("ticket", "callback_opened")})
+OURS = frozenset(
+    {("rectification", "open"), ("review", "recorded")}
+    | {("ticket", said) for said in ("callback_opened", "reply_inherited", "supervision_opened")}
+)
 CLOCK_OF = {"hotline": "clock", "evaluation": "stage", "intake": "kind"}  # field of the events
 
 
@@ -98,7 +101,11 @@ def moves_are_whole(history: History) -> Iterator[Violation]:
         if versions != list(range(1, state.version + 1)):
             witness = f"{state.kind} {state.id} has version {state.version} and moves {versions}"
             yield Violation(Kind.LOST, witness)
-        said = [move.said for move in own if (move.kind, move.said) not in OURS]
+        said = [
+            move.status or move.said
+            for move in own
+            if move.status is not None or (move.kind, move.said) not in OURS
+        ]
         if state.said is not None and said and said[-1] != state.said:
             witness = f"{state.kind} {state.id} is {state.said}, its last move {said[-1]}"
             yield Violation(Kind.UNACKNOWLEDGED, witness)
@@ -112,11 +119,22 @@ def moves_are_announced(history: History) -> Iterator[Violation]:
         if fact.type in announced:
             facts[fact.subject].append(fact)
     for (kind, id_), own in _moves(history).items():
-        wanted = [EVENT_OF[kind][move.said] for move in own if move.said in EVENT_OF[kind]]
+        wanted = list(_announced(kind, own))
         found = [fact.type for fact in facts.pop(id_, [])]
         yield from _differences(f"events of {kind} {id_}", wanted, found)
     for id_, orphans in facts.items():
         yield Violation(Kind.DOUBLED, f"{orphans[0]} has no move {id_}", len(orphans))
+
+
+def _announced(kind: str, moves: Iterable[Move]) -> Iterator[str]:
+    """What a move says by its own event, and that it closed the ticket, whatever it was."""
+    before = None
+    for move in moves:
+        if move.said in EVENT_OF[kind]:
+            yield EVENT_OF[kind][move.said]
+        if move.status == "closed" != before and move.said != "closed":
+            yield TICKET_EVENTS["closed"]
+        before = move.status
 
 
 def outboxes_are_dense(history: History) -> Iterator[Violation]:

@@ -34,6 +34,7 @@ class Move:
     id: str
     version: int
     said: str
+    status: str | None = None  # what it led to, where the history says so
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -30,7 +30,10 @@ from .history import (
 
 _MOVES = {
     "hotline": (
-        "SELECT 'ticket' AS kind, ticket_id::text AS id, version, act AS said FROM ticket_move",
+        """
+        SELECT 'ticket' AS kind, ticket_id::text AS id, version, act AS said, status
+        FROM ticket_move
+        """,
     ),
     "evaluation": (
         """

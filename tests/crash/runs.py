@@ -14,11 +14,12 @@ from sqlalchemy.ext.asyncio import create_async_engine
 
 from tongban_common.clock import utc_now
 
-from . import mutant, reading, trouble
+from . import audits, mutant, reading, records, trouble
+from .asking import Log
 from .checker import Kind, Violation, check
 from .clock import ShiftedClock
 from .history import History
-from .load import Load, Log
+from .load import Load
 from .processes import Suite, run_once
 from .world import PARTITIONS, SERVICES, TOPICS, Installation, World, directory
 
@@ -40,6 +41,9 @@ class Size:
 FULL = Size(seconds=330, kills=40, freezes=10, due_seconds=30)
 SHORT = Size(seconds=25, kills=12, freezes=4, due_seconds=8, recover_seconds=45)
 CLIENTS, CITIZENS = 8, 3
+AUDITS = (*audits.SUPERVISION, *audits.CALLBACKS, *audits.UPSTREAM, *records.RECORDS)
+# Things told of whose words are few; of the others only what they are is counted.
+NAMED = frozenset({"supervision", "card", "heard", "reappraisal", "contact", "knowledge"})
 CLOCK_RATE = 0.03  # the sweeper's clock gains three seconds in a hundred
 
 
@@ -49,10 +53,12 @@ class Result:
     answers: Counter[str]
     unasked: Mapping[str, int]  # processes that ended though nobody killed them
     seeded: int  # events that were there before the run
+    told: Counter[str] = field(default_factory=Counter)  # how much of what the desks heard
+    audited: Sequence[Violation] = ()  # what the audits of the desks found
     violations: list[Violation] = field(init=False)
 
     def __post_init__(self) -> None:
-        self.violations = check(self.history)
+        self.violations = [*check(self.history), *self.audited]
 
     @property
     def events(self) -> int:
@@ -75,6 +81,7 @@ class Run:
         self.place = Installation(world, urls, repairs=repairs)
         self.suite = Suite(self.folder)
         self.log = Log(self.folder / "acknowledged.jsonl")
+        self.told = Log(self.folder / "told.jsonl")
 
     def load(self, seed: str, *, due_seconds: float) -> Load:
         return Load(
@@ -82,6 +89,7 @@ class Run:
             evaluation=self.place.addresses("evaluation"),
             issuer=self.world.issuer,
             log=self.log,
+            told=self.told,
             seed=seed,
             due_seconds=due_seconds,
         )
@@ -130,15 +138,31 @@ class Run:
         """How many events are stored."""
         return sum([len((await reading.producer(url))[0]) for url in self.urls.values()])
 
+    async def _audited(self, told: Sequence[Mapping[str, object]]) -> list[Violation]:
+        if not told:  # a run without desks
+            return []
+        found = await audits.look(self.urls["hotline"], told, AUDITS)
+        return found + await audits.look(self.urls["evaluation"], told, records.RATINGS)
+
     async def result(
         self, load: Load, clock: ShiftedClock, consumers: Sequence[str], seeded: int
     ) -> Result:
+        told = audits.read(self.told.file)
         return Result(
+            told=_counted(told) + await audits.climbed(self.urls["hotline"]),
+            audited=await self._audited(told),
             history=await self.history(load, clock, consumers),
             answers=load.answers,
             unasked=self.suite.unasked(),
             seeded=seeded,
         )
+
+
+def _counted(told: Sequence[Mapping[str, object]]) -> Counter[str]:
+    return Counter(
+        f"{each['what']}.{each['said']}" if each["what"] in NAMED else str(each["what"])
+        for each in told
+    )
 
 
 @asynccontextmanager
@@ -153,6 +177,7 @@ async def _run(
     finally:
         await run.suite.stop()
         run.log.close()
+        run.told.close()
 
 
 async def suite_run(world: World, size: Size, seed: str, say: Say) -> Result:

@@ -1,23 +1,16 @@
 """The checker sees each kind of violation in a history written by hand, and none in a clean one."""
 
 from collections import Counter
-from collections.abc import AsyncIterator, Callable, Iterable
+from collections.abc import Callable
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
-from uuid import UUID
 
 import pytest
-from sqlalchemy import text
 
-from tongban_common import migrations
-from tongban_common.events import Envelope
 from tongban_common.inbox import Subscription
-from tongban_common.issuer import DevelopmentIssuer
-from tongban_common.service import Kit, Service
-from tongban_common.testing import Postgres, fresh_database, settings_for
+from tongban_common.service import Service
 
-from . import ledger, reading
 from .checker import Kind, Violation, check, count
 from .clock import ShiftedClock
 from .effects import EXPECTED
@@ -131,12 +124,17 @@ def found(history: History) -> Counter[Kind]:
     return count(check(history))
 
 
-def test_a_clean_history_has_no_violation() -> None:
-    assert check(a_clean_history()) == []
+@pytest.mark.parametrize("history", [a_clean_history(), History(clock=CLOCK, read_at=T)])
+def test_a_clean_history_and_an_empty_one_have_no_violation(history: History) -> None:
+    assert check(history) == []
 
 
-def test_a_history_of_nothing_has_no_violation() -> None:
-    assert check(History(clock=CLOCK, read_at=T)) == []
+def test_a_ticket_that_another_move_closes_is_announced_as_closed() -> None:
+    history = a_clean_history()
+    history.moves = [replace(each, status=each.said) for each in history.moves]
+    history.moves[-1] = replace(history.moves[-1], said="callback_completed")
+    history.acks = [*history.acks[:-1], replace(history.acks[-1], said="callback_completed")]
+    assert check(history) == []
 
 
 def _lose_the_move(history: History) -> None:
@@ -170,6 +168,19 @@ def _two_tickets_for_a_key(history: History) -> None:
         consumer.applied = {(TICKETS, 7): 7}
         more = Batch(advances=[Advance(topic=TICKETS, shard=7, before=6, after=7)])
         consumer.batches = [*consumer.batches, more]
+
+
+def _closed_unsaid(history: History) -> None:
+    """By a move that has another word, and without its event."""
+    history.moves = [replace(each, status=each.said) for each in history.moves]
+    history.moves[-1] = replace(history.moves[-1], said="callback_completed")
+    history.acks = [*history.acks[:-1], replace(history.acks[-1], said="callback_completed")]
+    history.facts = [replace(each, type=each.type.replace("closed", "x")) for each in history.facts]
+
+
+def _ended_otherwise(history: History) -> None:
+    history.moves = [replace(each, status=each.said) for each in history.moves]
+    history.moves[-1] = replace(history.moves[-1], status="rework")
 
 
 def _move_without_a_client(history: History) -> None:
@@ -303,6 +314,8 @@ PLANTED: dict[Callable[[History], None], Kind] = {
     _refuse: Kind.UNACKNOWLEDGED,
     _two_tickets_for_a_key: Kind.DOUBLED,
     _move_without_a_client: Kind.DOUBLED,
+    _closed_unsaid: Kind.LOST,
+    _ended_otherwise: Kind.UNACKNOWLEDGED,
     _drop_an_event: Kind.LOST,
     _swap_two_events: Kind.REORDERED,
     _hole_in_the_outbox: Kind.GAPS,
@@ -385,85 +398,3 @@ def test_a_plan_repeats_with_its_seed_and_troubles_every_role() -> None:
     for kind in (True, False):
         assert {each.role for each in planned if (each.seconds is None) is kind} == set(ROLES)
     assert max(each.seconds or 0 for each in planned if each.role == "relay") > 8
-
-
-@pytest.fixture
-async def evaluation(postgres: Postgres, issuer: DevelopmentIssuer) -> AsyncIterator[Kit]:
-    """A migrated database of evaluation, with the ledger in it."""
-    service = SERVICES["evaluation"]
-    url = await fresh_database(postgres, "crash_ledger_evaluation")
-    await migrations.upgrade(url, service.package)
-    kit = service.kit(settings_for(service, database_url=url, issuer=issuer))
-    await service.load_policies(kit)
-    async with kit.db.transaction() as tx:
-        await ledger.install(tx.connection, "evaluation")
-    yield kit
-    await kit.db.close()
-
-
-async def the_consumer(kit: Kit) -> Consumer:
-    return await reading.consumer("evaluation", kit.settings.database_url, [TICKETS])
-
-
-def envelopes(facts: Iterable[Fact]) -> list[Envelope]:
-    return [
-        Envelope(
-            id=fact.id,
-            source="/tongban/hotline",
-            type=fact.type,
-            subject=fact.subject,
-            time=fact.at,
-            topic=fact.topic,
-            shard=fact.shard,
-            n=fact.n,
-            data=fact.data,
-        )
-        for fact in facts
-    ]
-
-
-def two_closed_tickets() -> History:
-    """As the producer has them; what the consumer has is read from its database."""
-    facts = [
-        replace(
-            a_fact(n, "ticket-closed", ticket_id=str(UUID(int=n)), ticket_no=f"T{n}"),
-            subject=str(UUID(int=n)),
-        )
-        for n in (1, 2)
-    ]
-    moves = [Move(kind="ticket", id=fact.subject, version=1, said="closed") for fact in facts]
-    return History(
-        clock=CLOCK,
-        read_at=T,
-        facts=facts,
-        moves=moves,
-        acks=[
-            Ack(kind="ticket", id=move.id, version=1, said="closed", key=move.id) for move in moves
-        ],
-        shards=[Shard(topic=TICKETS, shard=7, n=2, sent=2)],
-    )
-
-
-async def test_the_ledger_of_a_real_inbox_is_clean_also_after_redelivery(evaluation: Kit) -> None:
-    history = two_closed_tickets()
-    inbox = SERVICES["evaluation"].inbox(evaluation)
-
-    await inbox.apply(envelopes(history.facts))
-    await inbox.apply(envelopes(history.facts))
-
-    history.consumers = [await the_consumer(evaluation)]
-    assert check(history) == []
-
-
-async def test_the_ledger_sees_an_effect_that_a_unique_key_hides(evaluation: Kit) -> None:
-    history = two_closed_tickets()
-    inbox = SERVICES["evaluation"].inbox(evaluation)
-    await inbox.apply(envelopes(history.facts))
-    async with evaluation.db.transaction() as tx:
-        await tx.connection.execute(text("UPDATE inbox_watermark SET applied = 1"))
-
-    await inbox.apply(envelopes(history.facts))
-
-    history.consumers = [await the_consumer(evaluation)]
-    assert history.consumers[0].present.total() == 2
-    assert found(history) == {Kind.REORDERED: 1, Kind.DOUBLED: 1}

@@ -25,6 +25,7 @@ from tongban_common.wire import InProcessWire
 from tongban_evaluation.main import SERVICE as EVALUATION
 from tongban_hotline_dispatch.main import SERVICE as HOTLINE
 from tongban_hotline_dispatch.store.policies import LIMITS
+from tongban_hotline_dispatch.store.supervision_policy import SUPERVISION, SupervisionPolicy
 from tongban_intake.main import SERVICE as INTAKE
 from tongban_intake.operations import Document, load_directory
 from tongban_scoring.main import SERVICE as SCORING
@@ -37,6 +38,7 @@ SERVICES: Mapping[str, Service] = {
 }
 TOPICS = sorted({topic for service in SERVICES.values() for topic in service.topics})
 UNITS = ("HOUSING", "SOCIAL", "TRAFFIC", "MARKET")
+COUNTY_UNIT = "TOWNS"  # below the county: what it contests goes over the county to the city
 PARTITIONS = 4
 SECRET = "a secret of the crash test only"
 
@@ -51,12 +53,18 @@ def directory(edition: int) -> bytes:
         {"code": code, "kind": "department", "level": "city", "division_code": "990100"}
         for code in UNITS
     ]
+    units.append(
+        {"code": COUNTY_UNIT, "kind": "department", "level": "county", "division_code": "990101"}
+    )
     named = [{**unit, "name": f"{unit['code']} {edition}"} for unit in units]
     windows = [
         {"code": f"{code}-01", "unit_code": code, "name": f"窗口 {edition}", "kind": "department"}
         for code in UNITS
     ]
-    divisions = [{"code": "990100", "name": "演示市", "level": "city"}]
+    divisions = [
+        {"code": "990100", "name": "演示市", "level": "city"},
+        {"code": "990101", "name": "演示县", "level": "county", "parent_code": "990100"},
+    ]
     city = {"divisions": divisions, "units": named, "windows": windows}
     return yaml.safe_dump(city, allow_unicode=True).encode()
 
@@ -69,6 +77,14 @@ def one_hour_limits() -> policies.Policy:
     document["in_force"] = "crash_test"
     document["sets"]["crash_test"] = {"title": "压力测试", "rules": [rule]}
     return LIMITS.parse(yaml.safe_dump(document, allow_unicode=True), where="crash test")
+
+
+def cards_for_the_late() -> SupervisionPolicy:
+    """The packaged rules of supervision, under which what is late has a yellow card at once."""
+    document = yaml.safe_load(policies.packaged_text(SUPERVISION.package, SUPERVISION.file))
+    document["version"] += 1
+    document["levels"]["U1"]["card"] = "yellow"
+    return SUPERVISION.parse(yaml.safe_dump(document, allow_unicode=True), where="crash test")
 
 
 @dataclass(slots=True)
@@ -143,7 +159,7 @@ class World:
         kit = service.kit(settings_for(service, database_url=url, issuer=self.issuer))
         await service.load_policies(kit)
         if service is HOTLINE:
-            await policies.load(kit.db, [one_hour_limits()])
+            await policies.load(kit.db, [one_hour_limits(), cards_for_the_late()])
         async with kit.db.transaction() as tx:
             await ledger.install(tx.connection, service.short)
         return kit
