@@ -147,3 +147,28 @@ def test_a_city_may_let_nothing_leave_a_unit_unsigned() -> None:
         with pytest.raises(SignOffNeeded, match="蚌政热线"):
             process.check_signed(what, is_signed=False)
     process.check_signed("extension", is_signed=False)
+
+
+async def test_the_officer_sends_it_for_signature_on_the_page_and_sees_how_it_stands(
+    ticket_id: str, officer: Client, leader: Client
+) -> None:
+    await go(officer, ticket_id, "sign")
+    seen = (await officer.get(f"{API}/tickets/{ticket_id}")).json()["version"]
+    form = {"version": str(seen), "text": "路灯已修复", "is_resolved": "yes"}
+
+    sent = await officer.post(f"/hotline/tickets/{ticket_id}/sign-off-reply", data=form)
+    page = (await officer.get(f"/hotline/tickets/{ticket_id}")).text
+    empty = await officer.post(
+        f"/hotline/tickets/{ticket_id}/sign-off-return", data={"version": str(seen)}
+    )
+    (waiting,) = (await leader.get(f"{API}/sign-offs")).json()
+    url = f"/hotline/desk/unit/sign-offs/{ticket_id}"
+    await leader.post(url, data={"version": str(waiting["version"]), "verdict": "yes"})
+
+    assert sent.status_code == 303, sent.text
+    assert "答复已送审签" in page
+    assert empty.status_code == 422
+    assert (waiting["what"], waiting["text"]["text"]) == ("reply", "路灯已修复")
+    answered = (await officer.get(f"{API}/tickets/{ticket_id}")).json()
+    assert (answered["status"], answered["reply"]) == ("replied", "路灯已修复")
+    assert "已送审签" not in (await officer.get(f"/hotline/tickets/{ticket_id}")).text

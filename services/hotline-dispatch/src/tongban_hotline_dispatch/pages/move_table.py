@@ -58,6 +58,7 @@ from tongban_hotline_dispatch.pages.moves import (
     sign,
     unsigned,
 )
+from tongban_hotline_dispatch.pages.signing import RETURN, SIGNING
 
 
 def _on(does: Callable[[Desk, Any], Awaitable[Ticket]]) -> Does:
@@ -87,18 +88,7 @@ _ASKS = (
             ),
         ),
     ),
-    (
-        AskKind.RETURN,
-        "退单",
-        Act.ASK_RETURN,
-        Act.UPHOLD_RETURN,
-        may_return,
-        (
-            GROUND,
-            Field(name="citation", label="法律依据", most=500),
-            Field(name="suggested_unit", label="建议承办单位", kind=Kind.SELECT, listed="units"),
-        ),
-    ),
+    (AskKind.RETURN, "退单", Act.ASK_RETURN, Act.UPHOLD_RETURN, may_return, RETURN),
     (
         AskKind.SUSPENSION,
         "挂起",
@@ -321,6 +311,7 @@ MOVES: tuple[PageMove, ...] = (
         fields=(replace(UNIT, label="改派给"),),
     ),
     *_ask_moves(),
+    *SIGNING,
     _row(
         "add-unit",
         "加派协办、吹哨",

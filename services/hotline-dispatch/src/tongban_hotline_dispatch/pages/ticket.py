@@ -38,6 +38,7 @@ from tongban_hotline_dispatch.store.attachments import Attachment, of_ticket
 from tongban_hotline_dispatch.store.callback_reads import rounds
 from tongban_hotline_dispatch.store.duty_phones import duty_phones
 from tongban_hotline_dispatch.store.first_contacts import contacts_of
+from tongban_hotline_dispatch.store.sign_offs import WHAT_NAMES, pending
 from tongban_hotline_dispatch.store.ticket_story import joined, story
 
 router = Router(prefix="/hotline/tickets")
@@ -240,6 +241,10 @@ async def _context(
         "way_names": CONTACT_WAY_NAMES,
         "flag_names": FLAG_NAMES,
         "supervisions": await _supervisions(reads, look, rules),
+        "to_sign": await pending(reads, viewer_of(look.who), most=1, ticket_id=ticket.id)
+        if unit is not None
+        else (),
+        "what_names": WHAT_NAMES,
         "duty_phone": await _duty_phone(reads, ticket, look),
         "in_hand": await in_hand(reads, ticket, look.who, look.now, sealer=sealer),
         "rounds": await rounds(reads, ticket.id),

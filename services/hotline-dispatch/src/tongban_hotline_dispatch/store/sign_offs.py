@@ -6,7 +6,7 @@ from datetime import datetime
 from typing import Any, Literal
 from uuid import UUID
 
-from sqlalchemy import null, select, update
+from sqlalchemy import null, select, true, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from tongban_common.db import Transaction
@@ -69,8 +69,10 @@ class Drafts:
         await self._tx.connection.execute(update(assignment).where(self._mine).values(draft=value))
 
 
-async def pending(reads: AsyncConnection, viewer: Viewer, *, most: int) -> Sequence[Pending]:
-    """Of the unit of whoever looks; the first due first."""
+async def pending(
+    reads: AsyncConnection, viewer: Viewer, *, most: int, ticket_id: UUID | None = None
+) -> Sequence[Pending]:
+    """Of the unit of whoever looks, or of one ticket alone; the first due first."""
     rows = await reads.execute(
         select(
             ticket.c.id,
@@ -86,6 +88,7 @@ async def pending(reads: AsyncConnection, viewer: Viewer, *, most: int) -> Seque
             assignment.c.draft.is_not(None),
             assignment.c.state.in_(OPEN_STATES),
             visible_to(viewer),
+            true() if ticket_id is None else ticket.c.id == ticket_id,
         )
         .order_by(assignment.c.due_at, ticket.c.id)
         .limit(most)
