@@ -347,6 +347,25 @@ async def test_who_recuses_sees_and_moves_the_ticket_no_more(
     assert (line["reason"], line["note"]) == ("kinship", "系本人亲属，电话138****5678")
 
 
+async def test_who_recuses_neither_sees_nor_moves_a_supervision_of_the_ticket(
+    made: Made, hub: Client, client: Client, center: Client
+) -> None:
+    ticket = await made(unit="A7")
+    body = {"level": "S1", "cause": "OVERDUE", "ticket_ids": [ticket["id"]]}
+    issued = (await center.post("/hotline/v1/supervisions", json=body)).json()
+    record = f"/hotline/v1/supervisions/{issued['id']}"
+    same = client.as_("supervisor", subject="d-1")
+    assert (await same.get(record)).status_code == 200
+
+    await hub.post(f"{TICKETS}/{ticket['id']}/recusals", json={"reason": "kinship"})
+
+    closed = await same.post(f"{record}/close", json={"note": "已办"}, headers={"If-Match": '"1"'})
+    assert (await same.get(record)).status_code == 404
+    assert (closed.status_code, closed.json()["code"]) == (404, "supervision.not_found")
+    assert (await same.get("/hotline/v1/supervisions")).json()["items"] == []
+    assert (await center.get(record)).status_code == 200
+
+
 async def test_duplicates_and_filings_do_not_lead_to_what_one_recused_from(
     made: Made, hub: Client
 ) -> None:
