@@ -18,6 +18,7 @@ from tongban_common.working_days import SHANGHAI, Unit, WorkingCalendar, to_docu
 from tongban_hotline_dispatch import operations
 from tongban_hotline_dispatch.domain import callbacks, joining
 from tongban_hotline_dispatch.domain.assignment import Clock as Watched
+from tongban_hotline_dispatch.domain.deadlines import Term
 from tongban_hotline_dispatch.domain.moves import Status
 from tongban_hotline_dispatch.domain.rules import Rules
 from tongban_hotline_dispatch.domain.ticket import Ticket
@@ -182,11 +183,7 @@ class World:
     async def _clocks_agree_with_the_calendar(self, found: Ticket) -> None:
         calendar = await self._kit.calendars.current()
         for (clock, _), term in found.clocks().items():
-            is_plain = not (term.pauses or term.cap_at or term.floor_at)
-            if is_plain and term.limit.unit is Unit.WORKING_DAYS:
-                assert term.due_at == counted_by_hand(calendar, term.start_at, term.limit.amount), (
-                    clock
-                )
+            assert term.due_at == counted_by_hand(calendar, term), (clock, term)
 
     @staticmethod
     def _closed_by_a_rule(found: Ticket) -> None:
@@ -276,12 +273,39 @@ def without_trace(answer: httpx.Response) -> dict[str, object]:
     return {name: value for name, value in told.items() if name != "trace_id"}
 
 
-def counted_by_hand(calendar: WorkingCalendar, start_at: datetime, amount: int) -> datetime:
-    """Day by day: the start does not count, the last ends at midnight."""
-    day, left = start_at.astimezone(SHANGHAI).date(), amount
+_SECONDS = {Unit.MINUTES: 60, Unit.HOURS: 3600}
+
+
+def counted_by_hand(calendar: WorkingCalendar, term: Term) -> datetime:
+    """The start and what stood still do not count; a day ends at midnight, and natural days on a
+    worked one (民法典第二百零三条). The longer of this and the law's, at most the platform's.
+    """
+    due = (_elapsed if term.limit.unit in _SECONDS else _days)(calendar, term)
+    if term.floor_at is not None:
+        due = max(due, term.floor_at)
+    return due if term.cap_at is None else min(due, term.cap_at)
+
+
+def _elapsed(_: WorkingCalendar, term: Term) -> datetime:
+    stood_still = sum((each.to_at - each.from_at for each in term.pauses), timedelta())
+    amount = timedelta(seconds=_SECONDS[term.limit.unit]) * term.limit.amount
+    return term.start_at + amount + stood_still
+
+
+def _days(calendar: WorkingCalendar, term: Term) -> datetime:
+    """A pause takes the days from the one it began on up to the one it ended on."""
+    pauses = [
+        tuple(each.astimezone(SHANGHAI).date() for each in (pause.from_at, pause.to_at))
+        for pause in term.pauses
+    ]
+    is_natural = term.limit.unit is Unit.NATURAL_DAYS
+    day, left = term.start_at.astimezone(SHANGHAI).date(), term.limit.amount
     while left:
         day += timedelta(days=1)
-        left -= is_worked(calendar, day)
+        is_still = any(first <= day < last for first, last in pauses)
+        left -= not is_still and (is_natural or is_worked(calendar, day))
+    while is_natural and not is_worked(calendar, day):
+        day += timedelta(days=1)
     return datetime(day.year, day.month, day.day, 23, 59, 59, 999999, tzinfo=SHANGHAI)
 
 
