@@ -11,6 +11,7 @@ import yaml
 from sqlalchemy import delete, func, select, text
 
 from tongban_common.errors import Refusal
+from tongban_common.events import Envelope, shard_of
 from tongban_common.service import Kit, Service
 from tongban_common.testing import Client, Clock
 from tongban_common.timers import timer
@@ -129,6 +130,47 @@ class World:
             refused = await self._post(act, version, who=nobody)
             assert refused.status_code == 403
 
+    async def parent_answers(self) -> None:
+        """What the ticket was joined to is assigned, signed, answered and passed."""
+        for path, role, body in (
+            ("assign", "dispatcher", {"unit_code": LEAD}),
+            ("sign", "unit_officer", {}),
+            ("reply", "unit_officer", {"text": "已修复"}),
+            ("review/pass", "reviewer", {}),
+        ):
+            who = self._client.as_(role, unit=LEAD if role == "unit_officer" else None)
+            address = f"{TICKETS}/{self._parent}"
+            seen = (await self._client.as_("dispatcher").get(address)).headers["etag"]
+            answer = await who.post(f"{address}/{path}", json=body, headers={"If-Match": seen})
+            assert answer.status_code == 200, (path, answer.text)
+
+    async def rated(self, level: int) -> None:
+        """The evaluation service tells twice what the citizen said there."""
+        review_id = str(uuid4())
+        told = Envelope(
+            id=f"e-{review_id}",
+            source="/tongban/evaluation",
+            type="tongban.evaluation.review-submitted.v1",
+            subject=review_id,
+            time=self._clock.now,
+            topic="tongban.evaluation.review.v1",
+            shard=shard_of(review_id),
+            n=1,
+            data={
+                "review_id": review_id,
+                "matter_kind": "ticket",
+                "matter_id": str(self._id),
+                "unit_code": LEAD,
+                "window_code": None,
+                "level": level,
+                "channel": "sms",
+                "tags": [],
+                "tag_set_version": 1,
+            },
+        )
+        for _ in range(2):
+            await self._service.inbox(self._kit).apply([told])
+
     async def import_notice(self, step: Notice) -> None:
         calendar = await self._kit.calendars.current()
         year = calendar.in_force(2026)
@@ -195,7 +237,8 @@ class World:
 
     async def _counts_add_up(self, found: Ticket) -> None:
         """The parent's children; and the board's tally beside a count of the tickets themselves."""
-        assert (await self._other()).children == (found.status is Status.MERGED)
+        assert (await self._other()).children == (found.parent_id is not None)
+        assert found.status is not Status.MERGED or found.parent_id == self._parent
         async with self._kit.db.reading() as reads:
             differs = await reads.execute(
                 text(
