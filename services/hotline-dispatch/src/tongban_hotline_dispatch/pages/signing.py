@@ -1,6 +1,7 @@
 """送审签 on a ticket's page: what is written goes to the unit's leader first (hotline.md 3.3)."""
 
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any
 
 from tongban_hotline_dispatch.domain.moves import Act
@@ -11,6 +12,14 @@ from tongban_hotline_dispatch.pages.move_fields import GROUND, REPLY
 from tongban_hotline_dispatch.pages.moves import Acting, PageMove, Said, is_lead, may_return
 from tongban_hotline_dispatch.store.sign_offs import What
 
+# As in the form of the reply itself, which stands on the same page under its own labels.
+_LABELS = {
+    "text": "拟答复内容",
+    "internal": "拟报内部情况",
+    "citations": "所据文号",
+    "evidence": "拟附凭证",
+    "is_resolved": "拟报结果",
+}
 RETURN = (
     GROUND,
     Field(name="citation", label="法律依据", most=500),
@@ -46,7 +55,7 @@ SIGNING = (
         permission="reply",
         act=Act.REPLY,
         does=_reply,
-        fields=REPLY,
+        fields=tuple(replace(of, label=_LABELS[of.name]) for of in REPLY),
         on_share=True,
         when=is_lead,
     ),
