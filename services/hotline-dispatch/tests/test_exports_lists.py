@@ -2,7 +2,7 @@
 
 import csv
 import io
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 
 import httpx
@@ -253,7 +253,8 @@ async def test_what_stands_on_a_desk_is_in_its_file(
     admin: Client, hub: Client, officer: Client, filed: Any
 ) -> None:
     """One waits to be assigned, one is the unit's, who asks to return it."""
-    waits, held = await filed(NOW), await filed(NOW, unit="A3")
+    waits = await filed(NOW - timedelta(minutes=1))
+    held = await filed(NOW, unit="A3")
     address = f"{V1}/tickets/{held.id}"
     for path, body in (("sign", {}), ("return", RETURN)):
         seen = (await officer.get(address)).headers["etag"]
