@@ -404,6 +404,91 @@ async def test_children_are_answered_and_called_back_each_for_itself(
     assert [data["ticket_id"] for data in closed] == [exempt.id]
 
 
+async def seen_now(hub: Client, road: Road) -> dict[str, Any]:
+    answer = await hub.get(f"{TICKETS}/{road.id}")
+    road.version = answer.json()["version"]
+    found: dict[str, Any] = answer.json()
+    return found
+
+
+async def test_who_left_a_parent_does_not_keep_it_from_being_answered(
+    begin: Begin, hub: Client, officer: Client
+) -> None:
+    parent, stays, leaves = [await begin("registered") for _ in range(3)]
+    for each in (stays, leaves):
+        await each.done(hub, "merge", parent_id=parent.id)
+    gone = await leaves.done(hub, "withdraw")
+    for who, path, body in (
+        (hub, "assign", {"unit_code": "A3"}),
+        (officer, "sign", {}),
+        (officer, "reply", {"text": "已修复"}),
+        (hub, "review/pass", {}),
+    ):
+        await parent.done(who, path, **body)
+
+    assert (gone["status"], gone["parent_id"]) == ("withdrawn", None)
+    assert (await seen_now(hub, stays))["status"] == "callback"
+    assert (await seen_now(hub, leaves))["status"] == "withdrawn"
+
+
+async def test_a_parent_that_is_done_again_leaves_its_answered_children_alone(
+    begin: Begin, hub: Client, officer: Client
+) -> None:
+    parent, child = await begin(), await begin("registered")
+    await child.done(hub, "merge", parent_id=parent.id)
+    await parent.done(officer, "reply", text="已修复")
+    await parent.done(hub, "review/pass")
+    await seen_now(hub, child)
+    await child.done(hub, "callback/complete", **GOOD)
+
+    await parent.done(hub, "callback/complete", **BAD)
+    await parent.done(officer, "reply", text="重新修复")
+    again = await parent.done(hub, "review/pass")
+
+    assert again["status"] == "callback"
+    assert (await seen_now(hub, child))["status"] == "closed"
+
+
+async def test_a_reopened_child_is_a_matter_of_its_own(
+    begin: Begin, hub: Client, officer: Client, center: Client
+) -> None:
+    parent, child, next_one = await begin(), await begin("registered"), await begin("registered")
+    await child.done(hub, "merge", parent_id=parent.id)
+    await parent.done(officer, "reply", text="已修复")
+    await parent.done(hub, "review/pass")
+    await seen_now(hub, child)
+    await child.done(hub, "callback/complete", **GOOD)
+
+    alone = await child.done(center, "reopen", reason="NEW_FACTS")
+    joined = await child.done(hub, "merge", parent_id=next_one.id)
+
+    assert (alone["status"], alone["parent_id"]) == ("registered", None)
+    assert joined["parent_id"] == next_one.id
+    closed = await parent.done(hub, "callback/complete", **GOOD)
+    assert closed["status"] == "closed"
+    assert (await next_one.refused(hub, "withdraw")) == (409, "ticket.has_children")
+    await child.done(hub, "unmerge")
+    assert (await next_one.done(hub, "withdraw"))["status"] == "withdrawn"
+
+
+async def test_no_child_waits_for_a_parent_that_ends_without_an_answer(
+    begin: Begin, hub: Client, service: Service, kit: Kit, announced: Any
+) -> None:
+    parent, child = await begin("registered"), await begin("registered")
+    await child.done(hub, "merge", parent_id=parent.id)
+    answered = await parent.refused(hub, "answer", words="请拨打供电热线")
+    await parent.done(hub, "request-facts")
+
+    await service.sweeper(kit).sweep(now=NOW + timedelta(days=30))
+
+    assert answered == (409, "ticket.has_children")
+    lapsed, free = await seen_now(hub, parent), await seen_now(hub, child)
+    assert (lapsed["status"], lapsed["disposition"]) == ("closed", "NO_SUBSTANCE")
+    assert (free["status"], free["parent_id"]) == ("registered", None)
+    left = [data for fact, data in await announced() if fact == "ticket-unmerged"]
+    assert [(data["ticket_id"], data["parent_id"]) for data in left] == [(child.id, parent.id)]
+
+
 async def test_what_is_secret_is_kept_under_seal_only(hub: Client, db: Database) -> None:
     secret = {**APPEAL, "content": "某某秘密文件内容", "disposition": "SECRET_PRIVACY"}
     made = (await hub.post(TICKETS, json=secret)).json()

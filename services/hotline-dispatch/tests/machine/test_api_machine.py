@@ -19,7 +19,7 @@ from tongban_hotline_dispatch.store import Units
 from tongban_hotline_dispatch.store.reference import Unit
 
 from .acts import ALL, CO, LEAD, Act
-from .world import Notice, Send, World
+from .world import Answer, Notice, Send, World
 
 STEPS = st.lists(
     st.one_of(
@@ -31,6 +31,7 @@ STEPS = st.lists(
             st.sampled_from([True, True, False]),
         ),
         st.builds(Notice, st.integers(1, 20)),
+        st.just(Answer()),
     ),
     min_size=10,
     max_size=35,
@@ -62,7 +63,7 @@ async def world(service: Service, kit: Kit, client: Client, clock: Clock) -> Wor
 )
 @given(steps=STEPS, kind=st.sampled_from(["consult", "help", "complaint"]), has_phone=st.booleans())
 async def test_the_api_does_what_the_model_says_and_no_clock_is_lost(
-    steps: list[Send | Notice],
+    steps: list[Send | Notice | Answer],
     kind: str,
     has_phone: bool,
     world: World,
@@ -71,6 +72,8 @@ async def test_the_api_does_what_the_model_says_and_no_clock_is_lost(
     for step in steps:
         if isinstance(step, Notice):
             await world.import_notice(step)
+        elif isinstance(step, Answer):
+            await world.parent_answers()
         else:
             await world.send(step)
         await world.sweep()

@@ -49,6 +49,11 @@ class Notice:
     ahead: int
 
 
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """The other ticket is answered, and with it what was joined to it."""
+
+
 class World:
     """One ticket, who acts on it, and what must be true of it after every step."""
 
@@ -131,7 +136,10 @@ class World:
             assert refused.status_code == 403
 
     async def parent_answers(self) -> None:
-        """What the ticket was joined to is assigned, signed, answered and passed."""
+        """What the ticket is joined to is assigned, signed, answered and passed, once."""
+        if (await self._other()).status is not Status.REGISTERED:
+            return
+        before = await self._ticket()
         for path, role, body in (
             ("assign", "dispatcher", {"unit_code": LEAD}),
             ("sign", "unit_officer", {}),
@@ -143,6 +151,12 @@ class World:
             seen = (await self._client.as_("dispatcher").get(address)).headers["etag"]
             answer = await who.post(f"{address}/{path}", json=body, headers={"If-Match": seen})
             assert answer.status_code == 200, (path, answer.text)
+        after = await self._ticket()
+        if before.status is not Status.MERGED:
+            assert after == before
+        else:
+            assert after.status in {Status.CALLBACK, Status.CLOSED}
+            assert after.reply == (await self._other()).reply
 
     async def rated(self, level: int) -> None:
         """The evaluation service tells twice what the citizen said there."""

@@ -85,7 +85,8 @@ def route_out(
 
 
 def answer_directly(ticket: Ticket, reply: Reply, rules: Rules, at: datetime) -> Ticket:
-    """直接答复: a matter that the agent can settle at once."""
+    """直接答复: a matter that the agent can settle at once. Raises HasChildren."""
+    check_childless(ticket)
     reply.check()
     moved = ticket.moved(Deed(act=Act.ANSWER), Status.ANSWERED, rules, at)
     return replace(moved, own_answer=reply.public, first_replied_at=at, closed_at=at)
@@ -101,15 +102,17 @@ def conclude(ticket: Ticket, rules: Rules, at: datetime) -> Ticket:
 
 
 def withdraw(ticket: Ticket, rules: Rules, at: datetime) -> Ticket:
-    """撤单: the record stays; it is not assessed."""
+    """撤单: the record stays; it is not assessed, and waits for no parent."""
     check_childless(ticket)
     deed = Deed(act=Act.WITHDRAW, unit_code=ticket.unit_code)
     moved = ticket.moved(deed, Status.WITHDRAWN, rules, at)
-    return replace(moved.with_shares(Act.CANCEL, _STOPPED), closed_at=at)
+    return replace(moved.with_shares(Act.CANCEL, _STOPPED), closed_at=at, parent_id=None)
 
 
 def reopen(ticket: Ticket, reason: str, rules: Rules, at: datetime) -> Ticket:
-    """重启办理: within the limit from the close, for a listed reason. Raises TooLateToReopen."""
+    """重启办理: within the limit from the close, for a listed reason, for itself where it was
+    answered with a parent. Raises TooLateToReopen.
+    """
     rules.process.reopen_reason(reason)
     deed = Deed(act=Act.REOPEN, facts={"reason": reason})
     moved = ticket.moved(deed, Status.REGISTERED, rules, at)
@@ -117,7 +120,9 @@ def reopen(ticket: Ticket, reason: str, rules: Rules, at: datetime) -> Ticket:
         term = rules.stage_term("reopen", ticket.appeal, ticket.closed_at)
         if term.has_run_out(at=at):
             raise TooLateToReopen(f"已超过重启期限：{term.limit.clause}")
-    again = replace(moved, closed_at=None, callback=None, disposition=None, phase=None)
+    again = replace(
+        moved, closed_at=None, callback=None, disposition=None, phase=None, parent_id=None
+    )
     if again.citizen_term is not None and again.first_replied_at is None:
         # no timer watched it meanwhile, and a notice on holidays may have come
         again = replace(again, citizen_term=rules.recounted(again.citizen_term))

@@ -411,8 +411,8 @@ TICKET = Table(
             "拆单",
             [_S.MERGED],
             _S.REGISTERED,
-            [_AG, _DS],
-            "办结前可以拆单（本系统默认）",
+            [_AG, _DS, _SYS],
+            "办结前可以拆单；主单未答复即结束的自行拆出（本系统默认）",
         ),
         on(
             _A.INHERIT,

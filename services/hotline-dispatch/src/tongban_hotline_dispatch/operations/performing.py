@@ -125,6 +125,7 @@ async def settle(
     pinned = rules.pinned(before.process_version)
     after = callbacks.followed(before, command(before, pinned, now), pinned, now)
     await Tickets(tx).save(before, after, Move(actor=actor, at=now))
+    await _count_children(tx, before, after)
     await Callbacks(tx).keep(before, after)
     await wind(tx, before, after, rules, now)
     announce(tx, before, after, rules.calendar, now)
@@ -134,7 +135,7 @@ async def settle(
     if after.is_supervised and not before.is_supervised:
         await take_flag(tx, after, actor=actor, rules=rules, now=now)
     if after.children and after.status in _ANSWERED and before.status not in _ANSWERED:
-        await _answer_children(tx, after, rules, now)
+        await _tell_children(tx, after, rules, now)
     return after
 
 
@@ -177,15 +178,27 @@ def read_subject(subject: str) -> tuple[UUID, int]:
     return UUID(ticket_id), int(no or OF_TICKET)
 
 
-async def _answer_children(tx: Transaction, parent: Ticket, rules: Rules, now: datetime) -> None:
-    """Locked after their parent, as merging locks them."""
-    for child_id in await Tickets(tx).children(parent.id):
+async def _count_children(tx: Transaction, before: Ticket, after: Ticket) -> None:
+    if before.parent_id == after.parent_id:
+        return
+    for parent_id, by in ((before.parent_id, -1), (after.parent_id, 1)):
+        if parent_id is not None:
+            await Tickets(tx).join(parent_id, by=by)
+
+
+async def _tell_children(tx: Transaction, parent: Ticket, rules: Rules, now: datetime) -> None:
+    """Those who wait for it, locked after it as merging locks them: the answer is theirs too; of a
+    parent that ended without one they are free again.
+    """
+    is_answered = parent.lead is not None and parent.lead.reply is not None
+
+    def inherit(ticket: Ticket, rules: Rules, at: datetime) -> Ticket:
+        return joining.inherit(ticket, parent, rules, at)
+
+    follow = inherit if is_answered else joining.unmerge
+    for child_id in await Tickets(tx).waiting_for(parent.id):
         child = await Tickets(tx).get(child_id)
-
-        def inherit(ticket: Ticket, rules: Rules, at: datetime) -> Ticket:
-            return joining.inherit(ticket, parent, rules, at)
-
-        await settle(tx, child, inherit, actor=SYSTEM, rules=rules, now=now)
+        await settle(tx, child, follow, actor=SYSTEM, rules=rules, now=now)
 
 
 def _deadline(ticket: Ticket, key: Running, term: Term, calendar: WorkingCalendar) -> Deadline:

@@ -151,32 +151,26 @@ class Desk:
         return await self._perform(lambda t, _, __: closing.supervise(t, cause))
 
     async def withdraw(self) -> Ticket:
-        parent_id = await Tickets(self._tx).parent_of(self._step.ticket_id)
-        if parent_id is not None:
-            await Tickets(self._tx).get(parent_id)
-            await Tickets(self._tx).join(parent_id, by=-1)
-        return await self._perform(intake.withdraw)
+        return await self._leave(intake.withdraw)
 
     async def reopen(self, reason: str) -> Ticket:
-        return await self._perform(lambda t, rules, at: intake.reopen(t, reason, rules, at))
+        return await self._leave(lambda t, rules, at: intake.reopen(t, reason, rules, at))
 
     async def merge(self, parent_id: UUID) -> Ticket:
         """The parent is locked before its child, here as wherever both are."""
-        tickets = Tickets(self._tx)
-        parent = await tickets.get(parent_id)
+        parent = await Tickets(self._tx).get(parent_id)
         parent.check_not_recused(self._step.actor)
-        ticket = await self._perform(lambda t, rules, at: joining.merge(t, parent, rules, at))
-        await tickets.join(parent_id, by=1)
-        return ticket
+        return await self._perform(lambda t, rules, at: joining.merge(t, parent, rules, at))
 
     async def unmerge(self) -> Ticket:
+        return await self._leave(joining.unmerge)
+
+    async def _leave(self, command: Command) -> Ticket:
+        """What may part a child from its parent, which is locked first."""
         parent_id = await Tickets(self._tx).parent_of(self._step.ticket_id)
-        if parent_id is None:
-            return await self._perform(joining.unmerge)
-        await Tickets(self._tx).get(parent_id)
-        ticket = await self._perform(joining.unmerge)
-        await Tickets(self._tx).join(parent_id, by=-1)
-        return ticket
+        if parent_id is not None:
+            await Tickets(self._tx).get(parent_id)
+        return await self._perform(command)
 
     async def _perform(self, command: Command) -> Ticket:
         doing = perform(

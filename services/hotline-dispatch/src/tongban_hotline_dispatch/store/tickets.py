@@ -209,7 +209,9 @@ _MOVE = insert(ticket_move).values(_bound(*ticket_move.c)).add_cte(_CHANGE.cte("
 _MOVE_AND_KEEP = _MOVE.add_cte(_KEEP.cte("kept"))
 _CHANGE_AND_KEEP = _CHANGE.add_cte(_KEEP.cte("kept"))
 _NUMBER = select(serial.next_value())
-_CHILDREN = select(ticket.c.id).where(ticket.c.parent_id == bindparam("ticket_id"))
+_WAITING = select(ticket.c.id).where(
+    ticket.c.parent_id == bindparam("ticket_id"), ticket.c.status == Status.MERGED
+)
 _JOIN = (
     update(ticket)
     .where(ticket.c.id == bindparam("ticket_id"))
@@ -291,9 +293,9 @@ class Tickets:
         rows = await self._tx.connection.execute(query.order_by(ticket.c.id).limit(most))
         return list(rows.scalars())
 
-    async def children(self, parent_id: UUID) -> list[UUID]:
-        """In the order in which they are to be locked."""
-        rows = await self._tx.connection.execute(_CHILDREN, {"ticket_id": parent_id})
+    async def waiting_for(self, parent_id: UUID) -> list[UUID]:
+        """Its children without an answer, in the order in which they are to be locked."""
+        rows = await self._tx.connection.execute(_WAITING, {"ticket_id": parent_id})
         return sorted(row.id for row in rows)
 
     async def parent_of(self, child_id: UUID) -> UUID | None:
