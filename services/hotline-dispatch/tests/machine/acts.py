@@ -3,7 +3,7 @@
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime
-from typing import Any
+from typing import Any, Literal
 
 from tongban_hotline_dispatch.domain import asking, closing, handling, intake, joining
 from tongban_hotline_dispatch.domain.asking import Decision, Request
@@ -18,6 +18,7 @@ from tongban_hotline_dispatch.operations.process import asking_one
 LEAD, OTHER, CO = "A3", "A7", "A8"
 PARENT = "the other ticket"  # stands for its id in a request
 Pure = Callable[[Ticket, Rules, datetime], Ticket]
+Way = Literal["desk", "bulk", "citizen"]  # one by staff, among several, by its complainant
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,6 +30,7 @@ class Act:
     body: Mapping[str, object]
     pure: Pure
     unit: str | None = None
+    way: Way = "desk"
 
 
 def heard(*, is_good: bool) -> tuple[dict[str, object], Heard]:
@@ -56,6 +58,14 @@ def center(path: str, pure: Pure, **body: object) -> Act:
 
 def unit(path: str, pure: Pure, code: str = LEAD, **body: object) -> Act:
     return Act("unit_officer", path, body, pure, code)
+
+
+def bulk(path: str, pure: Pure, **body: object) -> Act:
+    return Act("dispatcher", path, body, pure, way="bulk")
+
+
+def citizen(path: str, pure: Pure, **body: object) -> Act:
+    return Act("citizen", path, body, pure, way="citizen")
 
 
 def routed_out(ticket: Ticket, rules: Rules, at: datetime) -> Ticket:
@@ -119,6 +129,15 @@ ACTS: tuple[Act, ...] = (
     hub("repeat", lambda t, _, __: t.noted(Deed(act=Deeds.REPEAT))),
     unit("resume", asking.resume),
     center("reopen", lambda t, r, at: intake.reopen(t, "NEW_FACTS", r, at), reason="NEW_FACTS"),
+    citizen("withdrawal", intake.withdraw),
+    citizen(
+        "reopening",
+        lambda t, r, at: intake.reopen(t, "NEW_FACTS", r, at),
+        reason="NEW_FACTS",
+        words="补充说明",
+    ),
+    bulk("assign", lambda t, r, at: handling.assign(t, TO_LEAD, r, at), unit_code=LEAD),
+    bulk("transfer", lambda t, r, at: handling.transfer(t, TO_OTHER, r, at), unit_code=OTHER),
 )
 GROUNDS: Mapping[AskKind, Mapping[str, Any]] = {
     AskKind.RETURN: {"reason": "非本单位职责", "citation": "三定规定", "suggested_unit": OTHER},

@@ -19,7 +19,7 @@ from tongban_hotline_dispatch.store import Units
 from tongban_hotline_dispatch.store.reference import Unit
 
 from .acts import ALL, CO, LEAD, Act
-from .world import Answer, Notice, Send, World
+from .world import HOWS, Answer, Notice, Send, World
 
 STEPS = st.lists(
     st.one_of(
@@ -27,7 +27,7 @@ STEPS = st.lists(
             Send,
             st.integers(0, len(ALL) - 1),
             st.sampled_from([0, 0, 1, 5, 20, 70, 480]),
-            st.sampled_from(["plain", "plain", "plain", "twice", "stale", "stranger"]),
+            st.sampled_from(["plain", "plain", "plain", *HOWS]),
             st.sampled_from([True, True, False]),
         ),
         st.builds(Notice, st.integers(1, 20)),
@@ -61,14 +61,20 @@ async def world(service: Service, kit: Kit, client: Client, clock: Clock) -> Wor
     deadline=None,
     suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
 )
-@given(steps=STEPS, kind=st.sampled_from(["consult", "help", "complaint"]), has_phone=st.booleans())
+@given(
+    steps=STEPS,
+    kind=st.sampled_from(["consult", "help", "complaint"]),
+    has_phone=st.booleans(),
+    accuses=st.booleans(),
+)
 async def test_the_api_does_what_the_model_says_and_no_clock_is_lost(
     steps: list[Send | Notice | Answer],
     kind: str,
     has_phone: bool,
+    accuses: bool,
     world: World,
 ) -> None:
-    await world.begin(kind, has_phone=has_phone)
+    await world.begin(kind, has_phone=has_phone, accuses=accuses)
     for step in steps:
         if isinstance(step, Notice):
             await world.import_notice(step)
