@@ -1,5 +1,6 @@
 import os
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Callable, Mapping
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
 
 import pytest
 
@@ -8,6 +9,8 @@ from tongban_common.issuer import DevelopmentIssuer
 from tongban_common.settings import ServiceSettings
 from tongban_common.testing import Postgres, fresh_database, settings_for, truncate
 from tongban_suite.city import SERVICES, City
+
+Emptied = Callable[[], AbstractAsyncContextManager[City]]
 
 
 @pytest.fixture(scope="session")
@@ -27,10 +30,22 @@ async def city_settings(
     return made
 
 
+@pytest.fixture(scope="session")
+def emptied(city_settings: Mapping[str, ServiceSettings]) -> Emptied:
+    """A city in which nothing happened yet, once for a test or for the tests of a file."""
+
+    @asynccontextmanager
+    async def made() -> AsyncIterator[City]:
+        city = City(city_settings)
+        for station in city.stations.values():
+            await truncate(station.kit.db)
+        yield city
+        await city.close()
+
+    return made
+
+
 @pytest.fixture
-async def city(city_settings: Mapping[str, ServiceSettings]) -> AsyncIterator[City]:
-    made = City(city_settings)
-    for station in made.stations.values():
-        await truncate(station.kit.db)
-    yield made
-    await made.close()
+async def city(emptied: Emptied) -> AsyncIterator[City]:
+    async with emptied() as made:
+        yield made
