@@ -1,8 +1,8 @@
 """One ticket, a second to join it to, who acts on them, and what must hold after every step."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, fields, replace
-from datetime import date, datetime, timedelta
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
 from importlib.resources import files
 from typing import Any
 from uuid import UUID, uuid4
@@ -16,11 +16,10 @@ from tongban_common.events import Envelope, shard_of
 from tongban_common.service import Kit, Service
 from tongban_common.testing import Client, Clock
 from tongban_common.timers import timer
-from tongban_common.working_days import SHANGHAI, Unit, WorkingCalendar, to_document
+from tongban_common.working_days import SHANGHAI, to_document
 from tongban_hotline_dispatch import operations
 from tongban_hotline_dispatch.domain import callbacks, joining
 from tongban_hotline_dispatch.domain.assignment import Clock as Watched
-from tongban_hotline_dispatch.domain.deadlines import Term
 from tongban_hotline_dispatch.domain.moves import Status
 from tongban_hotline_dispatch.domain.rules import Rules
 from tongban_hotline_dispatch.domain.ticket import Ticket
@@ -29,6 +28,7 @@ from tongban_hotline_dispatch.store import ticket_move
 from tongban_hotline_dispatch.store.tickets import Tickets
 
 from .acts import ALL, LEAD, OTHER, PARENT, Act
+from .oracle import counted_by_hand, differing
 
 TICKETS = "/hotline/v1/tickets"
 MINE = "/hotline/v1/public/ticket"
@@ -382,69 +382,6 @@ def told_of(act: Act, answer: httpx.Response) -> dict[str, Any]:
     return ticket
 
 
-def differing(kept: Ticket, expected: Ticket) -> list[tuple[str, object, object]]:
-    """What of the ticket is not as the model has it."""
-    one, other = plain(kept), plain(expected)
-    return [
-        (each.name, getattr(one, each.name), getattr(other, each.name))
-        for each in fields(Ticket)
-        if getattr(one, each.name) != getattr(other, each.name)
-    ]
-
-
-def plain(ticket: Ticket) -> Ticket:
-    """Its last deed is kept with the moves; what a request is grounded on is the form's."""
-    shares = (
-        replace(share, asks=tuple(replace(each, grounds={}) for each in share.asks))
-        for share in ticket.assignments
-    )
-    return replace(ticket, deed=None, assignments=tuple(shares))
-
-
 def without_trace(answer: httpx.Response) -> dict[str, object]:
     told: dict[str, object] = answer.json()
     return {name: value for name, value in told.items() if name != "trace_id"}
-
-
-_SECONDS = {Unit.MINUTES: 60, Unit.HOURS: 3600}
-
-
-def counted_by_hand(calendar: WorkingCalendar, term: Term) -> datetime:
-    """The start and what stood still do not count; a day ends at midnight, and natural days on a
-    worked one (民法典第二百零三条). The longer of this and the law's, at most the platform's.
-    """
-    due = (_elapsed if term.limit.unit in _SECONDS else _days)(calendar, term)
-    if term.floor_at is not None:
-        due = max(due, term.floor_at)
-    return due if term.cap_at is None else min(due, term.cap_at)
-
-
-def _elapsed(_: WorkingCalendar, term: Term) -> datetime:
-    stood_still = sum((each.to_at - each.from_at for each in term.pauses), timedelta())
-    amount = timedelta(seconds=_SECONDS[term.limit.unit]) * term.limit.amount
-    return term.start_at + amount + stood_still
-
-
-def _days(calendar: WorkingCalendar, term: Term) -> datetime:
-    """A pause takes the days from the one it began on up to the one it ended on."""
-    pauses = [
-        tuple(each.astimezone(SHANGHAI).date() for each in (pause.from_at, pause.to_at))
-        for pause in term.pauses
-    ]
-    is_natural = term.limit.unit is Unit.NATURAL_DAYS
-    day, left = term.start_at.astimezone(SHANGHAI).date(), term.limit.amount
-    while left:
-        day += timedelta(days=1)
-        is_still = any(first <= day < last for first, last in pauses)
-        left -= not is_still and (is_natural or is_worked(calendar, day))
-    while is_natural and not is_worked(calendar, day):
-        day += timedelta(days=1)
-    return datetime(day.year, day.month, day.day, 23, 59, 59, 999999, tzinfo=SHANGHAI)
-
-
-def is_worked(calendar: WorkingCalendar, day: date) -> bool:
-    """From the notice's own lists, not by the calendar's tables."""
-    year = calendar.in_force(day.year)
-    if day.isoweekday() > 5:
-        return day in year.working_weekends
-    return day not in year.days_off
