@@ -15,6 +15,7 @@ from tongban_common.issuer import DevelopmentIssuer
 from tongban_hotline_dispatch.operations import hot_issues
 from tongban_suite.city import City
 from tongban_suite.demo import build_demo, citizens_numbers, review_links
+from tongban_suite.front import ROLES, Role
 from tongban_suite.home import Home
 from tongban_suite.run import gateway
 from tongban_suite.story import CALLER
@@ -43,6 +44,23 @@ async def test_the_demo_city_lives_a_quarter_and_every_page_opens(
         assert "得分如何算出" in (await client.get(card.group(1))).text
         assert (await client.get("/hotline/tickets")).status_code == 401
         assert "<feed" in (await client.get("/publishing/feed.atom")).text
+
+
+@pytest.mark.parametrize("role", ROLES, ids=lambda role: role.key)
+async def test_nobody_is_led_to_a_page_that_turns_him_away(
+    role: Role, demo: City, tmp_path: Path, issuer: DevelopmentIssuer
+) -> None:
+    transport = httpx.ASGITransport(app=gateway(demo, Home(tmp_path)))
+    async with httpx.AsyncClient(transport=transport, base_url="http://test") as client:
+        token = issuer.token(subject="demo", roles=list(role.roles), unit=role.unit)
+        client.cookies.set(SESSION_COOKIE, token)
+        landed = await client.get(role.desk, follow_redirects=True)
+        navigation = landed.text.split('aria-label="主导航"')[1].split("</nav>")[0]
+        links = re.findall(r'href="([^"]+)"', navigation)
+        opened = {link: await client.get(link, follow_redirects=True) for link in links}
+
+    assert landed.status_code == 200
+    assert {link: page.status_code for link, page in opened.items()} == dict.fromkeys(links, 200)
 
 
 async def test_a_role_is_picked_on_the_sign_in_page(demo: City, tmp_path: Path) -> None:

@@ -20,20 +20,26 @@ from tongban_common.web import charts, filters
 
 _HERE = Path(__file__).parent
 
-# Address, label, and whether everybody may look: nobody is led to a page that turns him away.
+_HUB = {"agent", "dispatcher", "reviewer", "supervisor"}
+_UNIT = {"unit_officer", "unit_leader"}
+_WINDOWS = {"window_lead", "chief_rep", "center_admin"}
+_ALL = {"inspector", "admin"}
+# Address, label, and who may look (None: everybody): nobody is led to a page that turns him away.
 NAVIGATION = (
-    ("/", "公开门户", True),
-    ("/publishing/bulletins", "通报", True),
-    ("/hotline/desk", "工单", False),
-    ("/intake/cases", "办件", False),
-    ("/evaluation/rectifications", "差评整改", False),
-    ("/scoring/scorecards", "考核", True),
+    ("/", "公开门户", None),
+    ("/publishing/bulletins", "通报", None),
+    ("/hotline/desk", "工单", _HUB | _UNIT | _ALL),
+    ("/intake/cases", "办件", {"window_clerk", "case_reviewer"} | _WINDOWS | _ALL),
+    ("/evaluation/rectifications", "差评整改", _WINDOWS | _ALL),
+    ("/scoring/scorecards", "考核", None),
 )
 # The roles of the services' access.yaml as people call them. A role of somebody else is not shown.
 ROLE_NAMES = {
     "agent": "话务员",
     "dispatcher": "派单员",
     "unit_officer": "承办单位经办人",
+    "unit_leader": "承办单位分管领导",
+    "county_hub": "区县热线机构",
     "reviewer": "审核回访员",
     "window_clerk": "窗口人员",
     "window_lead": "窗口负责人",
