@@ -4,10 +4,10 @@ import asyncio
 import hashlib
 from collections.abc import AsyncIterator
 from datetime import timedelta
-from typing import Any
+from typing import Annotated, Any
 
 import pytest
-from fastapi import FastAPI, Response
+from fastapi import Depends, FastAPI, Form, Header, Response, UploadFile
 from fastapi.responses import StreamingResponse
 from sqlalchemy import func, select, update
 
@@ -50,6 +50,21 @@ async def disclosure(asked: Asked, response: Response, tx: Tx) -> Json:
 async def receipt(asked: Asked, response: Response, tx: Tx) -> Json:
     no_store(response)
     return _answer("receipt", asked)
+
+
+@router.post("/upload")
+async def upload(file: UploadFile, note: Annotated[str, Form()], tx: Tx) -> Json:
+    done.append("upload")
+    return {"name": file.filename or "", "size": str(file.size), "note": note}
+
+
+async def _numbers(number: Annotated[str, Header(alias="X-Number")]) -> str:
+    return number
+
+
+@router.post("/mine")
+async def mine(asked: Asked, number: Annotated[str, Depends(_numbers)], tx: Tx) -> Json:
+    return {**_answer("mine", asked), "number": number}
 
 
 @router.post("/file")
@@ -112,6 +127,51 @@ async def test_a_disclosure_and_a_stream_are_sent_once_and_not_stored(
     assert done == [way, way]
     assert [row.body for row in await stored(db)] == [None, None]
     assert await in_clear(db, (NAME, PHONE)) == []
+
+
+def form(boundary: str, content: str, name: str = "a.txt") -> dict[str, Any]:
+    lines = (
+        f"--{boundary}",
+        'Content-Disposition: form-data; name="note"',
+        "",
+        "说明",
+        f"--{boundary}",
+        f'Content-Disposition: form-data; name="file"; filename="{name}"',
+        "Content-Type: text/plain",
+        "",
+        content,
+        f"--{boundary}--",
+        "",
+    )
+    kind = f"multipart/form-data; boundary={boundary}"
+    return {"content": "\r\n".join(lines).encode(), "headers": {**KEY, "Content-Type": kind}}
+
+
+async def test_a_file_sent_again_is_the_same_whatever_its_boundary(staff: Client) -> None:
+    first = await staff.post("/toy/v1/upload", **form("b1", "内容"))
+    again = await staff.post("/toy/v1/upload", **form("b2-other", "内容"))
+    others = [
+        await staff.post("/toy/v1/upload", **form("b1", "另一内容")),
+        await staff.post("/toy/v1/upload", **form("b1", "内容", name="b.txt")),
+    ]
+
+    assert again.status_code == first.status_code == 200, first.text
+    assert again.json() == first.json()
+    assert again.headers["idempotency-replayed"] == "true"
+    assert [each.json()["code"] for each in others] == ["idempotency.key_reused"] * 2
+    assert done == ["upload"]
+
+
+async def test_nobody_is_told_what_another_was_who_shows_another_number(staff: Client) -> None:
+    answers = [
+        await staff.post("/toy/v1/mine", json={"phone": PHONE}, headers={**KEY, "X-Number": number})
+        for number in ("12345-1", "12345-2", "12345-1")
+    ]
+
+    assert [each.status_code for each in answers] == [200, 422, 200]
+    assert answers[1].json()["code"] == "idempotency.key_reused"
+    assert answers[2].json() == answers[0].json()
+    assert done == ["mine"]
 
 
 async def test_what_was_asked_is_not_found_by_trying_every_phone(

@@ -113,6 +113,7 @@ class Route(APIRoute):
         endpoint = super().get_route_handler()
         route = self.path
         checks = tuple(_checks(self.dependant))
+        headers = tuple(_headers(self.dependant))
         accepted = _accepted(self.body_field)
 
         async def answer(request: Request) -> Response:
@@ -122,7 +123,7 @@ class Route(APIRoute):
             work = _UnitOfWork(request.app.state.db)
             request.state.work = work
             try:
-                answer = await _answer(request, work, endpoint, route)
+                answer = await _answer(request, work, endpoint, route, headers)
                 await work.commit()
             except BaseException as fault:
                 await work.roll_back(fault)
@@ -143,6 +144,13 @@ def _checks(dependant: Dependant) -> Iterator[Callable[[Request], Awaitable[obje
         if each.call is not None and hasattr(each.call, "permission"):
             yield each.call
         yield from _checks(each)
+
+
+def _headers(dependant: Dependant) -> Iterator[str]:
+    """Those that an operation reads as its own parameters: they are part of what is asked."""
+    yield from (each.alias for each in dependant.header_params)
+    for each in dependant.dependencies:
+        yield from _headers(each)
 
 
 def _accepted(body: ModelField | None) -> tuple[str, ...]:
@@ -174,6 +182,7 @@ async def _answer(
     work: _UnitOfWork,
     endpoint: Callable[[Request], Any],
     route: str,
+    own_headers: Sequence[str],
 ) -> Response:
     key = request.headers.get("idempotency-key")
     if key is None or request.method not in UNSAFE:
@@ -185,8 +194,13 @@ async def _answer(
         principal="" if principal is None else principal.subject,
         route=f"{request.method} {route}",
         key=key,
-        target=f"{request.url.path}?{request.url.query}",
-        body=await request.body(),
+        target="\n".join(
+            (
+                f"{request.url.path}?{request.url.query}",
+                *(f"{name}: {request.headers.get(name, '')}" for name in own_headers),
+            )
+        ),
+        body=idempotency.canonical(await request.body(), request.headers.get("content-type", "")),
         sealer=sealer,
     )
     tx = await work.begin()

@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 import orjson
+from python_multipart.multipart import parse_options_header
 from sqlalchemy import (
     Column,
     DateTime,
@@ -98,8 +99,9 @@ class AnswerNotKept(Conflict):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Claim:
-    """Who asks what under which key. `fingerprint` is of the canonical body and the address; it is
-    keyed, because a bare digest of a body with nothing but a phone number leads back to it."""
+    """Who asks what under which key. `fingerprint` is of the canonical body, the address and the
+    operation's own headers; it is keyed, because a bare digest of a body with nothing but a phone
+    number leads back to it."""
 
     principal: str
     route: str
@@ -113,7 +115,7 @@ class Claim:
         """Raises BadIdempotencyKey unless the key has 8 to 128 printable ASCII characters."""
         if not (8 <= len(key) <= 128 and key.isascii() and key.isprintable()):
             raise BadIdempotencyKey("Idempotency-Key 须为8至128个可见ASCII字符")
-        digest = hashlib.sha256(target.encode() + b"\n" + _canonical(body))
+        digest = hashlib.sha256(target.encode() + b"\n" + body)
         fingerprint = sealer.index(digest.hexdigest(), context="idempotency").hex()
         return cls(principal=principal, route=route, key=key, fingerprint=fingerprint)
 
@@ -197,7 +199,12 @@ def _of(claim: Claim) -> dict[str, object]:
     return {"of_principal": claim.principal, "of_route": claim.route, "of_key": claim.key}
 
 
-def _canonical(body: bytes) -> bytes:
+def canonical(body: bytes, content_type: str) -> bytes:
+    """A client draws the boundary of a multipart body anew each time: it says nothing."""
+    kind, options = parse_options_header(content_type)
+    if kind == b"multipart/form-data":
+        drawn = options.get(b"boundary", b"")
+        return body.replace(b"--" + drawn, b"--") if drawn else body
     try:
         return orjson.dumps(orjson.loads(body), option=orjson.OPT_SORT_KEYS)
     except orjson.JSONDecodeError:
