@@ -1,5 +1,7 @@
 """The process on PostgreSQL: through the API, by the sweep, and in any order of moves."""
 
+import asyncio
+import contextlib
 from collections.abc import Callable, Coroutine
 from datetime import datetime, timedelta
 from typing import Any
@@ -566,6 +568,36 @@ async def unsigned_signs(officer: Client, road: Road) -> dict[str, Any]:
     seen = (await officer.get(f"{TICKETS}/{road.id}")).json()
     road.version = seen["version"]
     return await road.done(officer, "sign")
+
+
+async def test_what_was_cut_off_and_is_asked_again_is_told_as_done(
+    begin: Begin, hub: Client, db: Database
+) -> None:
+    roads = [await begin("registered") for _ in range(3)]
+    items = [{"ticket_id": road.id, "unit_code": "A3", "version": 1} for road in roads]
+    key = {"Idempotency-Key": "bulk-0001"}
+
+    async def send(**more: str) -> httpx.Response:
+        return await hub.post(f"{TICKETS}/bulk/assign", json={"items": items}, headers=key | more)
+
+    async with db.transaction() as tx:
+        await Tickets(tx).get(UUID(roads[1].id))  # the second waits, and the caller goes
+        cut = asyncio.create_task(send())
+        while (await seen_now(hub, roads[0]))["status"] != "assigned":  # noqa: ASYNC110 - the app's
+            await asyncio.sleep(0.01)
+        cut.cancel()
+        with contextlib.suppress(asyncio.CancelledError):
+            await cut
+    again = (await send()).json()
+    third = await send()
+    other = await hub.post(f"{TICKETS}/bulk/assign", json={"items": items})
+
+    assert [(each["code"], each["version"]) for each in again["results"]] == [(None, 2)] * 3
+    assert third.json() == again
+    codes = {each["code"] for each in other.json()["results"]}
+    assert codes == {"precondition.changed_meanwhile"}
+    for road in roads:
+        assert len((await seen_now(hub, road))["assignments"]) == 1
 
 
 async def test_five_hundred_go_at_once_each_with_its_own_result(

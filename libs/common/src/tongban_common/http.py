@@ -263,6 +263,20 @@ async def _if_match(request: Request) -> int:
     return int(digits)
 
 
+async def _pieces(request: Request) -> idempotency.Pieces | None:
+    key = request.headers.get("idempotency-key")
+    if key is None:
+        return None
+    principal = await principal_of(request)
+    return idempotency.Pieces(
+        principal="" if principal is None else principal.subject,
+        route=f"{request.method} {request.url.path}",
+        key=key,
+        sealer=request.app.state.answers,
+    )
+
+
+Pieces = Annotated[idempotency.Pieces | None, Depends(_pieces)]
 Tx = Annotated[Transaction, Depends(_transaction)]
 Reads = Annotated[AsyncConnection, Depends(_reading, scope="function")]
 

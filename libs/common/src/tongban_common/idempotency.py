@@ -9,6 +9,7 @@ are older than the setting `idempotency_days` are purged.
 """
 
 import hashlib
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
@@ -166,6 +167,41 @@ async def store_answer(tx: Transaction, claim: Claim, answer: StoredAnswer, seal
     sealed = None if body is None else sealer.seal_bytes(body, context=claim.context)
     values = {"of_status": answer.status, "of_headers": answer.headers, "of_body": sealed}
     await tx.connection.execute(_STORE, {**_of(claim), **values})
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Pieces:
+    """Of a request that is done piece by piece, each in a transaction of its own.
+
+    One that was cut off has done some: repeated under its key it does the others, and tells of
+    all.
+    """
+
+    principal: str
+    route: str
+    key: str
+    sealer: Sealer
+
+    async def once(
+        self, tx: Transaction, piece: str, asked: bytes, do: Callable[[], Awaitable[bytes]]
+    ) -> bytes:
+        """What `do` gives, or gave before. Raises KeyReused where the piece asked for another
+        thing then.
+        """
+        claim = Claim.of(
+            principal=self.principal,
+            route=f"{self.route} {piece}",
+            key=self.key,
+            target=piece,
+            body=asked,
+            sealer=self.sealer,
+        )
+        stored = await claim_key(tx, claim, self.sealer)
+        if stored is not None and stored.body is not None:
+            return stored.body
+        told = await do()
+        await store_answer(tx, claim, StoredAnswer(200, {}, told), self.sealer)
+        return told
 
 
 class Purge:

@@ -7,7 +7,7 @@ from pydantic import BaseModel, Field
 from tongban_common.auth import Principal, require
 from tongban_common.bodies import Body
 from tongban_common.db import Transaction
-from tongban_common.http import Now, Router
+from tongban_common.http import Now, Pieces, Router
 from tongban_common.service import Parts
 from tongban_hotline_dispatch import operations
 from tongban_hotline_dispatch.api.tickets import InForce
@@ -79,6 +79,7 @@ async def assign(
     rules: InForce,
     now: Now,
     kit: Parts,
+    pieces: Pieces,
     who: Principal = require("ticket:assign"),
 ) -> BulkView:
     async def move(tx: Transaction, item: Item[ToUnitItem]) -> Ticket:
@@ -87,7 +88,7 @@ async def assign(
         return await operations.assign(tx, step=step, unit_code=to, rules=rules, now=now)
 
     items = [Item(ticket_id=each.ticket_id, wanted=each) for each in body.items]
-    return BulkView.of(await one_by_one(kit, items, move))
+    return BulkView.of(await one_by_one(kit, items, move, pieces))
 
 
 @router.post("/transfer", summary="批量改派")
@@ -96,6 +97,7 @@ async def transfer(
     rules: InForce,
     now: Now,
     kit: Parts,
+    pieces: Pieces,
     who: Principal = require("ticket:assign"),
 ) -> BulkView:
     async def move(tx: Transaction, item: Item[ToUnitItem]) -> Ticket:
@@ -103,7 +105,7 @@ async def transfer(
         return await desk.transfer(item.wanted.unit_code)
 
     items = [Item(ticket_id=each.ticket_id, wanted=each) for each in body.items]
-    return BulkView.of(await one_by_one(kit, items, move))
+    return BulkView.of(await one_by_one(kit, items, move, pieces))
 
 
 @router.post("/extend", summary="批量审核延期")
@@ -112,6 +114,7 @@ async def extend(
     rules: InForce,
     now: Now,
     kit: Parts,
+    pieces: Pieces,
     who: Principal = require("ticket:decide_extension"),
 ) -> BulkView:
     """Decides on the extensions that the units asked for."""
@@ -130,7 +133,7 @@ async def extend(
         return await desk.decide(decision)
 
     items = [Item(ticket_id=each.ticket_id, wanted=each) for each in body.items]
-    return BulkView.of(await one_by_one(kit, items, move))
+    return BulkView.of(await one_by_one(kit, items, move, pieces))
 
 
 def _step(item: _Seen, who: Principal) -> Step:

@@ -15,6 +15,7 @@ from tongban_common.http import (
     IfMatch,
     Now,
     Paged,
+    Pieces,
     Reads,
     Router,
     Tx,
@@ -332,6 +333,7 @@ async def bulk_merge(
     rules: InForce,
     now: Now,
     kit: Parts,
+    pieces: Pieces,
     who: Principal = require("ticket:merge"),
 ) -> BulkView:
     """Each for itself; whoever is joined is still answered and called back."""
@@ -346,7 +348,7 @@ async def bulk_merge(
         return await Desk(tx, step=step, rules=rules, now=now).merge(body.parent_id)
 
     items = [Item(ticket_id=each.ticket_id, wanted=each) for each in body.items]
-    return BulkView.of(await one_by_one(kit, items, move))
+    return BulkView.of(await one_by_one(kit, items, move, pieces))
 
 
 def registration(body: RegisterRequest, who: Principal, ticket_id: UUID) -> operations.Registration:
