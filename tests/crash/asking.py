@@ -42,6 +42,7 @@ SAID = {
     "review/fail": "review_failed",
     "merge": "merged",
     "unmerge": "unmerged",
+    "withdraw": "withdrawn",
     "callback/attempt": "callback_attempted",
     "callback/record": "callback_completed",
 }

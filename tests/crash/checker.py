@@ -35,7 +35,16 @@ class Violation:
 
 TICKET_EVENTS = {
     said: f"tongban.hotline.ticket-{said}.v1"
-    for said in ("registered", "assigned", "signed", "replied", "closed", "merged", "unmerged")
+    for said in (
+        "registered",
+        "assigned",
+        "signed",
+        "replied",
+        "closed",
+        "merged",
+        "unmerged",
+        "withdrawn",
+    )
 } | {"reply_inherited": "tongban.hotline.reply-inherited.v1"}
 EVENT_OF: dict[str, dict[str, str]] = {  # what an aggregate's moves announce, where they do
     "ticket": TICKET_EVENTS,

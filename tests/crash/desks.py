@@ -176,7 +176,7 @@ class Looker(Desk):
 
 
 class Joiner(Desk):
-    """Tickets assigned by the bulk, joined to one, let go, and answered together."""
+    """Tickets assigned by the bulk, joined to one, let go or withdrawn, and answered together."""
 
     async def _round(self) -> None:
         unit = self._random.choice(UNITS)
@@ -187,8 +187,8 @@ class Joiner(Desk):
         ]
         for each in children[:2]:
             self._write("joined", each["id"], said=parent["id"])
-        for each in children[2:]:
-            left = await self._move(each, "unmerge", {}, self._hub)
+        for each, leaving in zip(children[2:], ("unmerge", "withdraw"), strict=True):
+            left = await self._move(each, leaving, {}, self._hub)
             self._write("left", left["id"], said=parent["id"])
         await self._answered(await self._seen(parent), self._officers[unit], said="closed")
 
@@ -201,14 +201,13 @@ class Joiner(Desk):
         call = Call("bulk", "assigned", f"{TICKETS}/bulk/assign", {"items": items}, self._hub)
         answer, key = await self._known(self._ground.hotline, call)
         for each in answer.json()["results"]:
-            if each["code"] is None:
-                self._write("bulk", each["ticket_id"], n=each["version"], said=unit)
-            else:  # a request that was cut off had done this one, and could not say so
-                self._write("bulk_cut", each["ticket_id"], n=2, said=unit, code=each["code"])
+            if each["code"] is not None:  # one that a request cut off had done is told as done
+                raise Refused(f"bulk/assign: {each}")
+            self._write("bulk", each["ticket_id"], n=each["version"], said=unit)
             self._ground.log.write(
                 kind="ticket",
                 id=each["ticket_id"],
-                version=each["version"] or 2,
+                version=each["version"],
                 said="assigned",
                 key=f"{key}/{each['ticket_id']}",
             )

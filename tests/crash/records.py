@@ -144,7 +144,7 @@ JOINING = (
         "a ticket that the bulk reports as done has one assignment",
         Kind.DOUBLED,
         """
-        SELECT t.ref || ' ' || t.said FROM told t WHERE t.what IN ('bulk', 'bulk_cut') AND
+        SELECT t.ref || ' ' || t.said FROM told t WHERE t.what = 'bulk' AND
           (SELECT count(*) FROM assignment a WHERE a.ticket_id::text = t.ref) <> 1 +
           (SELECT count(*) FROM ticket_move m
            WHERE m.ticket_id::text = t.ref AND m.act = 'reply_inherited')
@@ -154,7 +154,7 @@ JOINING = (
         "it is at the unit that was told, with one move",
         Kind.UNACKNOWLEDGED,
         """
-        SELECT t.ref || ' ' || t.said FROM told t WHERE t.what IN ('bulk', 'bulk_cut') AND (SELECT
+        SELECT t.ref || ' ' || t.said FROM told t WHERE t.what = 'bulk' AND (SELECT
           count(*) FROM ticket_move m WHERE m.ticket_id::text = t.ref AND m.act = 'assigned'
             AND m.version = t.n AND m.facts->>'unit_code' IS NOT DISTINCT FROM t.said) <> 1
           AND NOT EXISTS (SELECT FROM assignment a WHERE a.ticket_id::text = t.ref
@@ -181,6 +181,38 @@ JOINING = (
         """,
     ),
 )
+# Of every ticket, by whatever ways it went.
+FAMILIES = (
+    Audit(
+        "a parent counts those who are joined to it",
+        Kind.LOST,
+        """
+        SELECT p.id || ': counts ' || p.children || ', has ' || count(c.id)
+        FROM ticket p LEFT JOIN ticket c ON c.parent_id = p.id
+        GROUP BY p.id HAVING p.children <> count(c.id)
+        """,
+    ),
+    Audit(
+        "nobody waits for a parent that was answered or ended",
+        Kind.LOST,
+        """
+        SELECT c.id || ': waits for ' || p.id || ', which is ' || p.status
+        FROM ticket c JOIN ticket p ON p.id = c.parent_id
+        WHERE c.status = 'merged' AND p.status IN ('callback', 'closed', 'archived', 'answered',
+          'routed_out', 'terminated', 'withdrawn')
+        """,
+    ),
+    Audit(
+        "who can be called was called, or tried, before the close",
+        Kind.LOST,
+        """
+        SELECT t.id || ': ' || t.status FROM ticket t
+        WHERE t.status IN ('closed', 'archived') AND t.disposition IS NULL AND t.has_contact
+          AND t.wants_callback IS NOT FALSE AND NOT EXISTS (SELECT FROM callback_task k
+            WHERE k.ticket_id = t.id AND k.outcome IS NOT NULL)
+        """,
+    ),
+)
 # In the evaluation service's database.
 RATINGS = (
     Audit(
@@ -198,4 +230,4 @@ RATINGS = (
         """,
     ),
 )
-RECORDS = (*CONTACTS, *KNOWLEDGE, *LOOKS, *JOINING)
+RECORDS = (*CONTACTS, *KNOWLEDGE, *LOOKS, *JOINING, *FAMILIES)

@@ -1,16 +1,19 @@
 """The audits of the desks: clean on a clean database, and each sees what is planted for it."""
 
 from collections.abc import AsyncIterator
+from datetime import datetime
 from typing import Any
 
 import pytest
-from sqlalchemy import text
+from sqlalchemy import insert, text
 
 from tongban_common import migrations
 from tongban_common.issuer import DevelopmentIssuer
 from tongban_common.service import Kit
 from tongban_common.testing import Postgres, fresh_database, settings_for
+from tongban_common.working_days import SHANGHAI
 from tongban_hotline_dispatch.domain.supervision_rules import Colour, Level
+from tongban_hotline_dispatch.store.tickets import ticket
 
 from . import audits, records
 from .audits import Audit
@@ -129,6 +132,68 @@ async def test_a_version_of_an_item_that_is_missing_or_untold_is_found(hotline: 
         "an item is where its last acknowledged step left it",
         "each step of an item was told of once, and is one event, in their order",
     }
+
+
+CHILD = ITEM[:-1] + "2"
+
+
+async def plant(kit: Kit, ticket_id: str, **columns: object) -> None:
+    values = {
+        "id": ticket_id,
+        "ticket_no": f"GD-{ticket_id[-1]}",
+        "query_code": "1",
+        "channel": "phone",
+        "appeal_type": "help",
+        "urgency": "normal",
+        "title": "路灯不亮",
+        "content": "路灯不亮",
+        "wants_reply": True,
+        "wants_callback": True,
+        "has_contact": True,
+        "registered_at": datetime(2026, 9, 21, tzinfo=SHANGHAI),
+        "returns": 0,
+        "rework_rounds": 0,
+        "is_supervised": False,
+        "children": 0,
+        "version": 1,
+        **columns,
+    }
+    async with kit.db.transaction() as tx:
+        await tx.connection.execute(insert(ticket).values(values))
+
+
+@pytest.mark.parametrize(
+    ("parent", "child", "audit"),
+    [
+        (
+            {"status": "assigned"},
+            {"status": "merged", "parent_id": ITEM},
+            "a parent counts those who are joined to it",
+        ),
+        (
+            {"status": "assigned", "children": 1},
+            {"status": "withdrawn"},
+            "a parent counts those who are joined to it",
+        ),
+        (
+            {"status": "callback", "children": 1},
+            {"status": "merged", "parent_id": ITEM},
+            "nobody waits for a parent that was answered or ended",
+        ),
+        (
+            {"status": "assigned"},
+            {"status": "closed"},
+            "who can be called was called, or tried, before the close",
+        ),
+    ],
+)
+async def test_a_family_that_does_not_add_up_and_a_close_without_a_call_are_found(
+    hotline: Kit, parent: dict[str, object], child: dict[str, object], audit: str
+) -> None:
+    await plant(hotline, ITEM, **parent)
+    await plant(hotline, CHILD, **child)
+
+    assert await found(hotline, [], records.FAMILIES) == {audit}
 
 
 def test_what_is_late_has_a_card_under_the_rules_of_the_run() -> None:
