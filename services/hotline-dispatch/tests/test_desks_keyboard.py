@@ -5,7 +5,7 @@ from datetime import datetime, timedelta
 from typing import Any
 
 import pytest
-from playwright.async_api import Browser, Locator, Page, expect
+from playwright.async_api import Browser, FileChooser, Locator, Page, expect
 
 from tongban_common.auth import SESSION_COOKIE
 from tongban_common.issuer import DevelopmentIssuer
@@ -37,12 +37,17 @@ async def opened(browser: Browser, site: str, issuer: DevelopmentIssuer) -> Asyn
         context.set_default_timeout(10_000)
         await context.add_cookies([{"name": SESSION_COOKIE, "value": token, "url": site}])
         page = await context.new_page()
+        page.on("filechooser", _is_awaited)  # else a key may come before the page is told to wait
         await page.goto(site + path)
         return page
 
     yield open_page
     for context in contexts:
         await context.close()
+
+
+def _is_awaited(_: FileChooser) -> None:
+    """By who pressed the key."""
 
 
 async def reach(page: Page, wanted: Locator, *, most: int = 60) -> None:
